@@ -1,0 +1,76 @@
+"""Pages of a list: how many at a time, and the cursor that says where the next begins.
+
+A cursor holds the keys of the last row and is signed together with the question it belongs to. So nobody can make one up, and one
+that is sent with other filters, another order or another caller's token is refused instead of giving a wrong page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+from marshmallow import fields
+
+from itsm.api import forms
+from itsm.api.forms import Text, WholeNumber
+from itsm.platform.time import from_micros, to_micros
+from itsm.tickets.desk import Tx
+
+DEFAULT: Final = 25
+MOST: Final = 100
+_MARK_BYTES: Final = 16
+
+
+def limit_field(default: int = DEFAULT) -> WholeNumber:
+    """How many entries a page has."""
+    return WholeNumber(1, MOST, in_query=True, load_default=default, metadata={"description": "How many at a time."})
+
+
+def cursor_field() -> Text:
+    """Where a page begins."""
+    return Text(2_000, load_default=None, metadata={"description": "The `next` of the page before, with the same question."})
+
+
+def next_field() -> fields.String:
+    """The cursor in an answer."""
+    return fields.String(required=True, allow_none=True, metadata={"description": "The cursor of the next page; null on the last."})
+
+
+def seal(tx: Tx, question: object, place: tuple[Any, ...]) -> str:
+    """The cursor for a place in the answer to a question."""
+    told = orjson.dumps([{"t": to_micros(each)} if isinstance(each, datetime) else each for each in place])
+    return urlsafe_b64encode(_mark(tx, question, told) + told).decode().rstrip("=")
+
+
+def unseal(tx: Tx, question: object, cursor: str) -> tuple[Any, ...]:
+    """The place that a cursor of this question stands for. Raises `DeskError` (`invalid_input`)."""
+    try:
+        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (NoBase64, ValueError):
+        raw = b""
+    mark, told = raw[:_MARK_BYTES], raw[_MARK_BYTES:]
+    if not hmac.compare_digest(mark, _mark(tx, question, told)):
+        message = "This cursor is not from a page of this very list. Begin again without it."
+        raise forms.refusal("/cursor", "invalid_cursor", message)
+    return tuple(from_micros(each["t"]) if isinstance(each, dict) else each for each in orjson.loads(told))
+
+
+def next_link(path: str, parameters: Mapping[str, str], cursor: str | None) -> dict[str, str]:
+    """The `Link` header to the next page (RFC 8288), if there is one."""
+    if cursor is None:
+        return {}
+    query = urlencode({**parameters, "cursor": cursor})
+    return {"Link": f'<{path}?{query}>; rel="next"'}
+
+
+def _mark(tx: Tx, question: object, told: bytes) -> bytes:
+    context = orjson.dumps([tx.actor.id, question], option=orjson.OPT_SORT_KEYS)
+    digest = hmac.digest(tx.desk.settings.key("cursor"), context + b"\n" + told, hashlib.sha256)
+    return digest[:_MARK_BYTES]

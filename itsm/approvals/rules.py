@@ -1,0 +1,42 @@
+"""When a round of approval is decided. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(Enum):
+    """How a round stands; the values are the events that workflows react to."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The answers of one round."""
+
+    needed: int
+    approved: int
+    rejected: int
+    pending: int
+
+
+def needed(rule: object, asked: int) -> int:
+    """How many approvals a rule wants of so many people asked: `any`, `all`, or `{at_least: n}` (never more than were asked)."""
+    if rule == "all":
+        return asked
+    if isinstance(rule, dict):
+        return min(int(rule["at_least"]), asked)
+    return 1
+
+
+def outcome(tally: Tally) -> Outcome:
+    """Approved as soon as enough say yes; rejected as soon as enough can no longer do so."""
+    if tally.approved >= tally.needed:
+        return Outcome.APPROVED
+    if tally.approved + tally.pending < tally.needed:
+        return Outcome.REJECTED
+    return Outcome.OPEN

@@ -1,0 +1,37 @@
+"""Proving the event log from the command line."""
+
+from __future__ import annotations
+
+import click
+
+from itsm.cli import Wiring, print_json
+from itsm.platform.settings import from_environment
+from itsm.tickets import audit as log
+from itsm.tickets import projection
+
+
+@click.group()
+def audit() -> None:
+    """The event log."""
+
+
+@audit.command()
+@click.option("--projection", "with_projection", is_flag=True, help="Also rebuild every ticket row from its events.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def verify(wiring: Wiring, with_projection: bool, as_json: bool) -> None:
+    """Check every link, seal and checkpoint of the log. Exit 1 when anything was flipped, deleted, inserted or cut off."""
+    desk = wiring.build(from_environment()).desk
+    report = log.verify(desk.database, desk.audit_key)
+    faults = [str(fault) for fault in report.findings]
+    if with_projection:
+        with desk.database.session(write=False) as session:
+            faults += projection.differences(session)
+    if as_json:
+        print_json({"rows": report.rows, "sound": not faults, "faults": faults})
+    else:
+        for fault in faults[:50]:
+            click.echo(fault)
+        click.echo(f"{report.rows} events, {len(faults)} fault(s)")
+    if faults:
+        raise SystemExit(1)

@@ -1,0 +1,78 @@
+"""Users and tokens from the command line, for those who hold the machine."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from itsm.cli import Wiring, print_json
+from itsm.people import commands
+from itsm.people.access import SYSTEM, Channel, Scope
+from itsm.people.tokens import TokenKeeper
+from itsm.platform.settings import from_environment
+
+
+@click.group()
+def user() -> None:
+    """Users."""
+
+
+@user.command()
+@click.argument("login")
+@click.option("--name", default=None, help="Full name; the login if not given.")
+@click.option("--role", "roles", multiple=True, default=("requester",), show_default=True, help="Role; may be repeated.")
+@click.option("--organisation", default=None, help="Key of the user's organisation.")
+@click.option("--group", "groups", multiple=True, help="Group to join; may be repeated.")
+@click.option("--email", default=None)
+@click.pass_obj
+def add(
+    wiring: Wiring, login: str, name: str | None, roles: tuple[str, ...], organisation: str | None, groups: tuple[str, ...], email: str | None
+) -> None:
+    """Add a user."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        commands.add_user(
+            tx.session, desk.roles, login, name or login, frozenset(roles), tx.now, "cli", email=email, organisation=organisation
+        )
+        for group in groups:
+            commands.join(tx.session, login, group, tx.now, "cli")
+    click.echo(f"{login} added")
+
+
+@user.command()
+@click.argument("login")
+@click.pass_obj
+def deactivate(wiring: Wiring, login: str) -> None:
+    """Shut a user out and revoke all his tokens."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        commands.deactivate(tx.session, login, tx.now, "cli")
+    click.echo(f"{login} is shut out")
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens."""
+
+
+@token.command()
+@click.option("--user", "login", required=True, help="Whose token.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]), required=True)
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1, 3650), help="Days until it expires.")
+@click.option("--label", default="", help="What it is for.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def create(wiring: Wiring, login: str, scopes: tuple[str, ...], days: int, label: str, as_json: bool) -> None:
+    """Make a token and show it, this once."""
+    settings = from_environment()
+    desk = wiring.build(settings).desk
+    keeper = TokenKeeper(settings.key("tokens"), desk.roles)
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        granted = frozenset(Scope(scope) for scope in scopes)
+        text = keeper.create(tx.session, login, granted, tx.now, tx.now + timedelta(days=days), label)
+        commands.tell(tx.session, tx.now, "cli", "token_made", {"login": login, "scopes": sorted(granted), "label": label})
+    if as_json:
+        print_json({"login": login, "token": text, "scopes": sorted(scopes)})
+    else:
+        click.echo(text)

@@ -1,0 +1,121 @@
+"""Running the desk: `serve` (web), `clock` (timers), and `demo`, which is both together over a seeded database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from itsm.cli import Wiring
+from itsm.platform.settings import Settings, from_environment
+from itsm.platform.wakeup import Job, Wakeup
+
+
+@click.command()
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64), help="Threads in each.")
+@click.option("--with-clock", is_flag=True, help="Keep the clock in the first process too, instead of `itsm clock` beside it.")
+@click.pass_obj
+def serve(wiring: Wiring, workers: int, threads: int, with_clock: bool) -> None:
+    """Serve API and portal."""
+    run_web(wiring, from_environment(), workers, threads, with_clock=with_clock)
+
+
+@click.command()
+@click.pass_obj
+def clock(wiring: Wiring) -> None:
+    """Do what is due, each second, until stopped. Several of these at once share the work."""
+    service = wiring.build(from_environment())
+    from itsm.platform import migrate
+
+    migrate.refuse_unless_current(service.desk.database)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    wakeup = start_clock(service)
+    click.echo("the clock runs")
+    stopped.wait()
+    wakeup.stop()
+
+
+@click.command()
+@click.option("--fresh", is_flag=True, envvar="FRESH", help="Throw the demo's database away and start over.")
+@click.option("--seed-only", is_flag=True, help="Prepare everything, then stop instead of serving.")
+@click.pass_obj
+def demo(wiring: Wiring, fresh: bool, seed_only: bool) -> None:
+    """A desk to try: an organisation with people, groups, services and a few months of tickets, served on one port."""
+    from itsm.cli import demonstration
+
+    settings = demonstration.prepare(wiring, fresh=fresh)
+    if not seed_only:
+        demonstration.announce(settings)
+        run_web(wiring, settings, 1, 8, with_clock=True)
+
+
+def start_clock(service: Any) -> Wakeup:
+    """The wake-up that makes the sweeper look each second, and the log's checkpoint be made each minute."""
+    from itsm.tickets import audit
+
+    desk = service.desk
+
+    def checkpoint() -> None:
+        audit.checkpoint(desk.database, desk.audit_key, desk.clock)
+
+    wakeup = Wakeup(
+        [Job("sweep", timedelta(seconds=1), service.sweeper.sweep), Job("checkpoint", timedelta(minutes=1), checkpoint)]
+    )
+    wakeup.start()
+    return wakeup
+
+
+def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, with_clock: bool) -> None:
+    """Serve with gunicorn until told to stop; requests under way are finished first.
+
+    Everything is built before the processes part, so that a fault of the set-up is told once and memory is shared; no database
+    connection crosses the fork.
+    """
+    from gunicorn.app.base import BaseApplication
+
+    service = wiring.build(settings)
+    application = wiring.create_app(service)
+    service.desk.database.dispose()
+    clocks: list[Wakeup] = []
+
+    def after_start(worker: Any) -> None:
+        if with_clock and worker.age == 1:
+            clocks.append(start_clock(service))
+
+    def before_exit(_arbiter: Any, _worker: Any) -> None:
+        for each in clocks:
+            each.stop()
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in {
+                "bind": f"{settings.host}:{settings.port}",
+                "workers": workers,
+                "threads": threads,
+                "worker_class": "gthread",
+                "keepalive": 75,
+                "graceful_timeout": 30,
+                "timeout": 60,
+                "post_worker_init": after_start,
+                "worker_exit": before_exit,
+                "control_socket_disable": True,
+                "proc_name": "itsm",
+                "loglevel": os.environ.get("ITSM_LOG_LEVEL", "warning"),
+            }.items():
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> Callable[..., Any]:
+            return application  # type: ignore[no-any-return]
+
+    Server().run()
+
+

@@ -1,0 +1,90 @@
+"""Who there is: organisations, users, groups with their members, and the tokens users act with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from itsm.platform.schema import Base, BigId, Instant, Json
+
+
+class Organisation(Base):
+    """A customer or a part of the company; requesters of one never see another's tickets."""
+
+    __tablename__ = "organisations"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.Text, unique=True)
+    name: Mapped[str] = mapped_column(sa.Text)
+
+
+class User(Base):
+    """A person or an integration. `roles` is a list of names from `config/roles.yaml`."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    login: Mapped[str] = mapped_column(sa.Text, unique=True)
+    name: Mapped[str] = mapped_column(sa.Text)
+    email: Mapped[str | None] = mapped_column(sa.Text)
+    organisation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organisations.id"), index=True)
+    manager_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    roles: Mapped[list[str]] = mapped_column(Json)
+    sees_organisation: Mapped[bool] = mapped_column(default=False)
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Group(Base):
+    """A resolver group. A restricted group's tickets are seen by its members and their requester only."""
+
+    __tablename__ = "groups"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.Text, unique=True)
+    name: Mapped[str] = mapped_column(sa.Text)
+    lead_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
+    restricted: Mapped[bool] = mapped_column(default=False)
+
+
+class Membership(Base):
+    """A user in a group; `access` is `full`, or `read` for members who may look but not touch."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (sa.CheckConstraint("access IN ('full', 'read')", name="access"),)
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(sa.ForeignKey("groups.id"), primary_key=True, index=True)
+    access: Mapped[str] = mapped_column(sa.Text, default="full")
+
+
+class Token(Base):
+    """A bearer token. Only its keyed digest is kept; `prefix` helps its owner and leak scanners to recognise it."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary, unique=True)
+    prefix: Mapped[str] = mapped_column(sa.Text)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    label: Mapped[str] = mapped_column(sa.Text, default="")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    once: Mapped[bool] = mapped_column(default=False)
+
+
+class PeopleEvent(Base):
+    """What was done to people and tokens, for the auditor: append-only, like the tickets' events."""
+
+    __tablename__ = "people_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    actor: Mapped[str] = mapped_column(sa.Text)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    payload: Mapped[Any] = mapped_column(Json)

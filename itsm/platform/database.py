@@ -1,0 +1,373 @@
+"""One database, two kinds: SQLite (embedded) and PostgreSQL. Sessions, prepared statements, and what failure means.
+
+A statement is written once, in typed SQLAlchemy Core, as a `Prepared`; it is compiled once per kind of database and from then
+on runs at nearly the driver's own cost. A `Session` is one connection and one transaction: whoever opens it (a door) ends it,
+nothing below a door commits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+import time
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from itsm.platform.errors import DeskError, Kind
+
+Result = TypeVar("Result")
+
+WAL_SAFE_SINCE = (3, 51, 3)
+"""Before this SQLite release several connections that checkpoint one WAL at the same time can corrupt it."""
+
+STATEMENT_TIMEOUT_SECONDS = 5.0
+POOL_TIMEOUT_SECONDS = 5.0
+RETRY_AFTER_SECONDS = 5
+_PROGRESS_STEPS = 20_000
+_STREAMS = itertools.count()
+_ATTEMPTS = 3
+_RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock_timeout
+
+
+class Prepared:
+    """A statement compiled once per kind of database.
+
+    Parameters are given by name at each run. The types of the columns convert both ways, as they do in SQLAlchemy.
+    """
+
+    def __init__(self, statement: sa.sql.expression.Executable) -> None:
+        self._statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def compiled(self, dialect: Dialect) -> _Compiled:
+        """The text and converters for `dialect`, made at first use."""
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            known = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
+        return known
+
+
+class _Compiled:
+    """What `Prepared` keeps per dialect: SQL text, how to bind, how to read a row."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.sql: str = compiled.string
+        self._defaults: dict[str, Any] = dict(compiled.params)
+        self._positions: list[str] | None = compiled.positiontup
+        self._binders = [
+            (name, process)
+            for bind, name in compiled.bind_names.items()
+            if (process := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        ]
+        columns = list(getattr(compiled, "_result_columns", ()))
+        names = [re.sub(r"\W", "_", column.keyname) for column in columns]
+        self._row: Any = namedtuple("Row", names, rename=True) if names else None
+        self._readers = [
+            (index, process)
+            for index, column in enumerate(columns)
+            if (process := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+        ]
+
+    def bind(self, parameters: Mapping[str, Any]) -> Any:
+        values = {**self._defaults, **parameters}
+        for name, process in self._binders:
+            values[name] = process(values[name])
+        if self._positions is None:
+            return values
+        return [values[name] for name in self._positions]
+
+    def rows(self, raw: Sequence[Sequence[Any]]) -> list[Any]:
+        if not self._readers:
+            return [self._row._make(each) for each in raw]
+        rows = []
+        for each in raw:
+            values = list(each)
+            for index, process in self._readers:
+                values[index] = process(values[index])
+            rows.append(self._row._make(values))
+        return rows
+
+
+class Session:
+    """One connection in one transaction.
+
+    Rows come back as named tuples, columns under the names the statement gave them.
+    """
+
+    def __init__(self, connection: PoolProxiedConnection, dialect: Dialect, count: Callable[[str], None] | None) -> None:
+        self._connection: Any = connection
+        self._cursor: Any = connection.cursor()
+        self.dialect = dialect
+        self._count = count
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL; for the few statements that differ."""
+        return self.dialect.name == "postgresql"
+
+    def all(self, statement: Prepared, **parameters: Any) -> list[Any]:
+        """Every row."""
+        compiled = statement.compiled(self.dialect)
+        self._execute(compiled.sql, compiled.bind(parameters))
+        return compiled.rows(self._cursor.fetchall())
+
+    def first(self, statement: Prepared, **parameters: Any) -> Any:
+        """The first row, or None."""
+        rows = self.all(statement, **parameters)
+        return rows[0] if rows else None
+
+    def one(self, statement: Prepared, **parameters: Any) -> Any:
+        """The one row there must be."""
+        (row,) = self.all(statement, **parameters)
+        return row
+
+    def run(self, statement: Prepared, **parameters: Any) -> int:
+        """Execute for the effect; the number of rows touched."""
+        compiled = statement.compiled(self.dialect)
+        self._execute(compiled.sql, compiled.bind(parameters))
+        return int(self._cursor.rowcount)
+
+    def run_many(self, statement: Prepared, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Execute once per row, in one round trip where the driver can."""
+        compiled = statement.compiled(self.dialect)
+        bound = [compiled.bind(row) for row in rows]
+        if len(bound) == 1:
+            self._execute(compiled.sql, bound[0])
+        elif bound:
+            if self._count:
+                self._count(compiled.sql)
+            self._cursor.executemany(compiled.sql, bound)
+
+    def stream(self, statement: Prepared, **parameters: Any) -> Iterator[Any]:
+        """Every row, a thousand at a time, for answers that need not fit in memory; other statements may run meanwhile."""
+        compiled = statement.compiled(self.dialect)
+        on_the_server = {"name": f"stream_{next(_STREAMS)}"} if self.is_postgresql else {}
+        cursor: Any = self._connection.cursor(**on_the_server)
+        if self._count:
+            self._count(compiled.sql)
+        try:
+            cursor.execute(compiled.sql, compiled.bind(parameters))
+            while batch := cursor.fetchmany(1000):
+                yield from compiled.rows(batch)
+        finally:
+            cursor.close()
+
+    def script(self, sql: str) -> None:
+        """Run a constant text of SQL that takes no parameters."""
+        self._execute(sql, ())
+
+    def _execute(self, sql: str, parameters: Any) -> None:
+        if self._count:
+            self._count(sql)
+        self._cursor.execute(sql, parameters)
+
+
+class Database:
+    """Where everything is kept. Thread-safe; one per process.
+
+    `url` is SQLAlchemy's, without a driver (`sqlite:///var/demo.db`, `postgresql://…`). `statement_timeout` and `pool_timeout`
+    (how long to wait for a free connection) are in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
+        pool_size: int = 10,
+        pool_timeout: float = POOL_TIMEOUT_SECONDS,
+    ) -> None:
+        self.url = url
+        self._statement_timeout = statement_timeout
+        self._pool_timeout = pool_timeout
+        self.engine: Engine = (
+            self._sqlite_engine(url, pool_size) if url.startswith("sqlite") else self._postgresql_engine(url, pool_size)
+        )
+        self.dialect = self.engine.dialect
+        self.on_statement: Callable[[str], None] | None = None
+        """Called with the text of each statement; the tests that hold the number of statements listen here."""
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.dialect.name == "postgresql"
+
+    @contextmanager
+    def session(self, *, write: bool = True) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, rolled back if the block raises.
+
+        Raises `DeskError` `database_unavailable` when the database cannot be reached, is locked, or gives up; `busy` or
+        `connection_lost` for what `retrying` is to repeat; `outcome_unknown` when the connection broke during the commit
+        itself, so that nobody can say whether it took place.
+        """
+        committing = False
+        try:
+            connection = self.engine.raw_connection()
+        except (self._driver_error, sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
+            raise _unavailable() from error
+        try:
+            session = Session(connection, self.dialect, self.on_statement)
+            if not self.is_postgresql:
+                session._cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                deadline = time.monotonic() + self._statement_timeout
+                connection.set_progress_handler(lambda: time.monotonic() > deadline, _PROGRESS_STEPS)
+            yield session
+            committing = True
+            connection.commit()
+        except self._driver_error as error:
+            self._discard(connection, error)
+            translated = self._translate(error)
+            if translated is None:
+                raise
+            if committing and translated.code == "connection_lost":
+                raise _outcome_unknown() from error
+            raise translated from error
+        except BaseException:
+            self._discard(connection, None)
+            raise
+        finally:
+            if not self.is_postgresql and connection.is_valid:
+                connection.set_progress_handler(None, 0)
+            connection.close()
+
+    def retrying(self, command: Callable[[], Result]) -> Result:
+        """Run a whole command, again if its transaction lost a race or its connection had died, three times at most."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return command()
+            except DeskError as error:
+                if error.code not in {"busy", "connection_lost"} or attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(0.01 * 4**attempt)
+        raise AssertionError("unreachable")
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @property
+    def _driver_error(self) -> type[Exception]:
+        driver = self.dialect.dbapi
+        assert driver is not None
+        error: type[Exception] = driver.Error
+        return error
+
+    def _discard(self, connection: PoolProxiedConnection, error: Exception | None) -> None:
+        try:
+            if error is None or not self.is_postgresql or not getattr(connection.driver_connection, "closed", False):
+                connection.rollback()
+                return
+            connection.invalidate(error)
+        except self._driver_error as gone:
+            connection.invalidate(gone)
+        if self.is_postgresql:
+            self.engine.dispose()  # what killed this connection has most likely killed the idle ones too
+
+    def _translate(self, error: Exception) -> DeskError | None:
+        """What a driver's error means to the caller; None for what is a fault of ours (a broken constraint, bad SQL)."""
+        driver: Any = self.dialect.dbapi
+        if self.is_postgresql:
+            state = getattr(error, "sqlstate", None)
+            if state in _RETRYABLE_SQLSTATES:
+                return DeskError(Kind.UNAVAILABLE, "busy", "Another change got in the way; try again.", retry_after=1)
+            if state == "57014":
+                return DeskError(
+                    Kind.UNAVAILABLE, "too_slow", "The question takes too long to answer; narrow it.", retry_after=1
+                )
+            if isinstance(error, driver.OperationalError):
+                code = "connection_lost" if state is None or state.startswith(("57", "08")) else "database_unavailable"
+                return DeskError(Kind.UNAVAILABLE, code, "The database is not available.", retry_after=RETRY_AFTER_SECONDS)
+            return None
+        if isinstance(error, driver.OperationalError):
+            text = str(error)
+            if "interrupted" in text:
+                return DeskError(
+                    Kind.UNAVAILABLE, "too_slow", "The question takes too long to answer; narrow it.", retry_after=1
+                )
+            if "locked" in text or "busy" in text:
+                return DeskError(Kind.UNAVAILABLE, "busy", "The database is busy; try again.", retry_after=1)
+            if any(sign in text for sign in ("unable to open", "disk", "readonly", "I/O", "full")):
+                return _unavailable()
+        if isinstance(error, driver.DatabaseError) and "not a database" in str(error):
+            return _unavailable()
+        return None
+
+    def _sqlite_engine(self, url: str, pool_size: int) -> Engine:
+        driver = sqlite_driver()
+        engine = sa.create_engine(
+            url,
+            module=driver,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=self._pool_timeout,
+            connect_args={"timeout": STATEMENT_TIMEOUT_SECONDS, "check_same_thread": False, "cached_statements": 256},
+        )
+        journal = "WAL" if driver.sqlite_version_info >= WAL_SAFE_SINCE else "TRUNCATE"
+
+        @sa.event.listens_for(engine, "connect")
+        def prepare(connection: Any, _record: object) -> None:
+            connection.isolation_level = None  # we say BEGIN ourselves
+            cursor = connection.cursor()
+            for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        return engine
+
+    def _postgresql_engine(self, url: str, pool_size: int) -> Engine:
+        url = re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql+psycopg:", url)
+        options = " ".join(
+            f"-c {name}={value}"
+            for name, value in {
+                "statement_timeout": int(self._statement_timeout * 1000),
+                "lock_timeout": int(self._statement_timeout * 1000),
+                "idle_in_transaction_session_timeout": 60_000,
+                "timezone": "UTC",
+            }.items()
+        )
+        return sa.create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=self._pool_timeout,
+            connect_args={"options": options, "connect_timeout": 5},
+        )
+
+
+def sqlite_driver() -> ModuleType:
+    """The newest SQLite at hand: the one bundled with `pysqlite3`, else the one Python was built with."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:  # no wheel for this platform: the rollback journal is used where WAL is not safe
+        return sqlite3
+    bundled: ModuleType = dbapi2
+    return bundled
+
+
+def describe(url: str) -> str:
+    """The URL without its password, for people and logs."""
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":…@") if parts.password else url
+
+
+def _outcome_unknown() -> DeskError:
+    return DeskError(
+        Kind.UNAVAILABLE,
+        "outcome_unknown",
+        "The connection broke while the change was being saved. Look whether it is there, or send it again with the same key.",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+def _unavailable() -> DeskError:
+    return DeskError(
+        Kind.UNAVAILABLE, "database_unavailable", "The database is not available.", retry_after=RETRY_AFTER_SECONDS
+    )

@@ -1,0 +1,372 @@
+"""What can be done to a ticket: one function, one transaction. Every door calls these, and nothing else changes a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from itsm.people.access import Permission, require
+from itsm.platform.database import Prepared
+from itsm.platform.errors import DeskError, FieldError, Kind, invalid
+from itsm.platform.schema import table
+from itsm.tickets import cascades, clockwork, moves, records, references
+from itsm.tickets.desk import Happened, Tx
+from itsm.tickets.facts import INVERSE_KINDS, TASK, gather
+from itsm.tickets.models import Link, Ticket, Watcher, WorkEntry, WorkflowVersion
+from itsm.tickets.records import Record
+from itsm.tickets.refusals import as_error
+from itsm.tickets.visibility import sees_internal
+from itsm.workflow.case import Refusal, Value
+from itsm.workflow.definition import FieldType
+
+PUBLIC, INTERNAL = "public", "internal"
+
+_CURRENT = Prepared(
+    sa.select(WorkflowVersion.id, WorkflowVersion.source).where(WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current)
+)
+_LINKS, _WATCHERS, _WORK = table(Link), table(Watcher), table(WorkEntry)
+_INSERT_LINK = Prepared(
+    sa.insert(_LINKS).values({name: sa.bindparam(name) for name in ("source_id", "target_id", "kind", "at")}).returning(_LINKS.c.id)
+)
+_SAME_LINK = Prepared(
+    sa.select(Link.id).where(
+        Link.source_id == sa.bindparam("source"), Link.target_id == sa.bindparam("target"), Link.kind == sa.bindparam("kind")
+    )
+)
+_DELETE_LINK = Prepared(sa.delete(_LINKS).where(_LINKS.c.id == sa.bindparam("link"), _LINKS.c.source_id == sa.bindparam("source")).returning(_LINKS.c.target_id, _LINKS.c.kind))
+_IS_WATCHER = Prepared(
+    sa.select(Watcher.user_id).where(Watcher.ticket_id == sa.bindparam("ticket"), Watcher.user_id == sa.bindparam("user"))
+)
+_INSERT_WATCHER = Prepared(sa.insert(_WATCHERS).values(ticket_id=sa.bindparam("ticket"), user_id=sa.bindparam("user")))
+_DELETE_WATCHER = Prepared(
+    sa.delete(_WATCHERS).where(_WATCHERS.c.ticket_id == sa.bindparam("ticket"), _WATCHERS.c.user_id == sa.bindparam("user"))
+)
+_INSERT_WORK = Prepared(
+    sa.insert(_WORK).values({name: sa.bindparam(name) for name in ("ticket_id", "user_id", "minutes", "note", "at")})
+)
+_NUMBER = Prepared(sa.select(Ticket.number).where(Ticket.id == sa.bindparam("id")))
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """What is asked for. `fields` holds declared fields and, besides, those built-in ones a workflow lets one set."""
+
+    type: str
+    title: str
+    description: str = ""
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    service: str | None = None
+    ci: str | None = None
+    requester: str | None = None
+    parent: str | None = None
+
+
+def create(tx: Tx, new: NewTicket) -> Record:
+    """Open a ticket.
+
+    Raises `DeskError`: `unknown_type` for a type that has no published workflow, `forbidden` for a requester the actor may not
+    act for, and whatever the workflow refuses, every reason at once.
+    """
+    require(tx.actor, Permission.CREATE)
+    parent = records.load(tx, new.parent, lock=False) if new.parent else None
+    record = open_under(tx, new, parent)
+    if parent is not None:
+        payload = {"event": "child_added", "number": record.number}
+        cascades.queue(tx, cascades.NOTE, record, [parent.id], "child_added", payload)
+    return record
+
+
+def open_under(tx: Tx, new: NewTicket, parent: Record | None) -> Record:
+    """Open a ticket under a parent that the transaction holds already. Raises like `create`."""
+    version = tx.session.first(_CURRENT, name=new.type)
+    if version is None:
+        message = f"There is no workflow “{new.type}”."
+        raise DeskError(Kind.INVALID, "unknown_type", message, (FieldError("/type", "unknown_type", message),))
+    process = records.process_of(tx, version.id)
+    inputs = _creation_inputs(tx, new)
+    verdict = process.create(tx.actor.person(), inputs, tx.now)
+    if isinstance(verdict, Refusal):
+        raise as_error(verdict, creating=True)
+    record = _newborn(tx, new, version.id)
+    moves.take_changes(tx, record, verdict.changes)
+    _place(tx, record, new, parent)
+    record.id, record.number = records.allot(tx, new.type, process.workflow.number)
+    record.values["number"] = record.number
+    records.enter(record, verdict.target, verdict.category, tx.now)
+    born = {
+        "type": new.type,
+        "number": record.number,
+        "workflow": process.workflow.digest,
+        "to": record.state,
+        "category": record.category,
+        "opened_by": tx.actor.login,
+        "changes": {name: [None, value] for name, value in record.values.items() if value is not None},
+    }
+    records.append(tx, record, "created", born)
+    records.save(tx, record)
+    clockwork.rearm(tx, record, None)
+    for subscriber in tx.desk.subscribers:
+        subscriber(tx, Happened("created", record))
+    record.happenings.append("created")
+    moves.settle(tx, record)
+    return record
+
+
+def transition(
+    tx: Tx, number: str, trigger: str, fields: Mapping[str, Value], comment: str | None, version: int | None
+) -> Record:
+    """Fire a trigger on a ticket. `version` is the one the caller has seen; None for callers that hold no copy.
+
+    Raises `DeskError`: `not_found`, `stale`, or what the workflow refuses, every reason at once.
+    """
+    record = _load_to_change(tx, number, version)
+    moves.fire(tx, record, trigger, fields, comment)
+    moves.settle(tx, record)
+    return record
+
+
+def edit(tx: Tx, number: str, fields: Mapping[str, Value], version: int | None) -> Record:
+    """Change fields, never the state. Raises like `transition`."""
+    record = _load_to_change(tx, number, version)
+    case = record.case(**gather(tx, record, record.process.needs_edit()))
+    verdict = record.process.edit(case, tx.actor.person(), fields, tx.now)
+    if isinstance(verdict, Refusal):
+        raise as_error(verdict, creating=True)
+    if verdict.changes:
+        moves.take_changes(tx, record, verdict.changes)
+        records.append(tx, record, "edited", {"changes": moves.told(verdict.changes)})
+        for subscriber in tx.desk.subscribers:
+            subscriber(tx, Happened("edited", record, record.state))
+        moves.settle(tx, record)
+    return record
+
+
+def comment(tx: Tx, number: str, body: str, visibility: str) -> tuple[Record, int]:
+    """Write on a ticket, for everyone or for staff; the record and the comment's id.
+
+    A public word of the requester, or of staff to him, is something the workflow may react to.
+    """
+    record = _load_to_contribute(tx, number)
+    if visibility == INTERNAL and not sees_internal(tx.actor):
+        raise DeskError(Kind.FORBIDDEN, "forbidden", "Internal notes are for staff.")
+    comment_id, digest = moves.keep_comment(tx, record, body, visibility)
+    payload = {"comment": comment_id, "sha256": digest, "visibility": visibility}
+    records.append(tx, record, "commented", payload, internal=visibility == INTERNAL)
+    if visibility == PUBLIC:
+        by_requester = record.ids["requester"] == tx.actor.id
+        record.happenings.append("requester_replied" if by_requester else "agent_replied")
+    moves.settle(tx, record)
+    return record, comment_id
+
+
+def link(tx: Tx, number: str, kind: str, other: str) -> tuple[Record, int]:
+    """Tie a ticket to another that the actor sees as well. A link is kept once, whichever end it was said from.
+
+    Raises `DeskError` (`invalid_input`) for an unknown kind, a ticket that is not there for the actor, itself, or a repetition.
+    """
+    record = _load_to_contribute(tx, number)
+    source, target, kept = _orient(tx, record, kind, other)
+    if tx.session.first(_SAME_LINK, source=source, target=target, kind=kept):
+        raise _bad_link("/number", "already_linked", "The two are linked so already.")
+    link_id = _keep_link(tx, record, kind, target if source == record.id else source, other)
+    moves.settle(tx, record)
+    return record, link_id
+
+
+def tie(tx: Tx, record: Record, kind: str, other_id: int, other: str) -> None:
+    """Link a record in hand to another ticket, on a workflow's behalf; a tie that is there already stays as it is."""
+    forward = kind in INVERSE_KINDS
+    source, target = (record.id, other_id) if forward else (other_id, record.id)
+    kept = kind if forward else inverse(kind)
+    if not tx.session.first(_SAME_LINK, source=source, target=target, kind=kept):
+        _keep_link(tx, record, kind, other_id, other)
+
+
+def _keep_link(tx: Tx, record: Record, kind: str, other_id: int, other: str) -> int:
+    forward = kind in INVERSE_KINDS
+    source, target = (record.id, other_id) if forward else (other_id, record.id)
+    kept = kind if forward else inverse(kind)
+    record.neighbours = None
+    link_id = int(tx.session.one(_INSERT_LINK, source_id=source, target_id=target, kind=kept, at=tx.now).id)
+    records.append(tx, record, "linked", {"link": link_id, "kind": kind, "number": other})
+    back = {"event": "linked", "link": link_id, "kind": inverse(kind), "number": record.number}
+    cascades.queue(tx, cascades.NOTE, record, [other_id], "linked", back)
+    return link_id
+
+
+def unlink(tx: Tx, number: str, link_id: int) -> Record:
+    """Take back a link that was said from this ticket. Raises `not_found`."""
+    record = _load_to_contribute(tx, number)
+    row = tx.session.first(_DELETE_LINK, link=link_id, source=record.id)
+    if row is None:
+        raise DeskError(Kind.NOT_FOUND, "not_found", f"{number} has no link {link_id} of its own.")
+    other = tx.session.one(_NUMBER, id=row.target_id).number
+    records.append(tx, record, "unlinked", {"link": link_id, "kind": row.kind, "number": other})
+    back = {"event": "unlinked", "link": link_id, "kind": inverse(row.kind), "number": record.number}
+    cascades.queue(tx, cascades.NOTE, record, [row.target_id], "unlinked", back)
+    moves.settle(tx, record)
+    return record
+
+
+def watch(tx: Tx, number: str, login: str) -> Record:
+    """Add a watcher. Only staff add others; watching gives nobody a right to see the ticket."""
+    return _change_watcher(tx, number, login, adding=True)
+
+
+def unwatch(tx: Tx, number: str, login: str) -> Record:
+    """Take a watcher away; oneself, or by staff."""
+    return _change_watcher(tx, number, login, adding=False)
+
+
+def log_work(tx: Tx, number: str, minutes: int, note: str) -> Record:
+    """Book time spent on a ticket, in minutes."""
+    require(tx.actor, Permission.WORK)
+    record = _load_to_contribute(tx, number)
+    tx.session.run(_INSERT_WORK, ticket_id=record.id, user_id=tx.actor.id, minutes=minutes, note=note, at=tx.now)
+    record.work_minutes += minutes
+    records.append(tx, record, "work_logged", {"minutes": minutes, "note": note}, internal=True)
+    moves.settle(tx, record)
+    return record
+
+
+def add_task(tx: Tx, number: str, title: str, description: str, fields: Mapping[str, Value]) -> Record:
+    """Open a work task under a ticket. The task is its requester's desk's business, so it keeps the ticket's organisation."""
+    require(tx.actor, Permission.WORK)
+    parent = _load_to_contribute(tx, number)
+    return create(tx, NewTicket(TASK, title, description, fields, parent=parent.number))
+
+
+def inverse(kind: str) -> str:
+    """How a kind of link reads from the other end."""
+    backwards = {there: here for here, there in INVERSE_KINDS.items()}
+    return INVERSE_KINDS.get(kind) or backwards[kind]
+
+
+def _load_to_contribute(tx: Tx, number: str) -> Record:
+    record = records.load(tx, number)
+    may_contribute(tx, record)
+    return record
+
+
+def _load_to_change(tx: Tx, number: str, version: int | None) -> Record:
+    record = records.load(tx, number)
+    if version is not None and version != record.event_count:
+        raise DeskError(Kind.STALE, "stale", f"{number} has changed since you read it; read it again.")
+    may_touch(tx, record)
+    return record
+
+
+def may_contribute(tx: Tx, record: Record) -> None:
+    """Raise `forbidden` unless the actor has a part in the ticket: staff, its requester, its assignee.
+
+    Transitions and edits do not ask this: there the workflow says who may.
+    """
+    may_touch(tx, record)
+    actor = tx.actor
+    if not (actor.is_system or actor.may(Permission.WORK) or actor.id in (record.ids["requester"], record.ids["assignee"])):
+        raise DeskError(Kind.FORBIDDEN, "read_only", "You may read this ticket, but you have no part in it.")
+
+
+def may_touch(tx: Tx, record: Record) -> None:
+    """Raise `forbidden` for those who may look but not act: auditors, and members of its group with access to read only."""
+    if tx.actor.is_system or record.ids["requester"] == tx.actor.id:
+        return
+    group = record.values["group"]
+    if isinstance(group, str) and tx.actor.groups.get(group) == "read":
+        raise DeskError(Kind.FORBIDDEN, "read_only", f"Your access to the group {group} is read-only.")
+    if not tx.actor.may(Permission.CREATE):
+        raise DeskError(Kind.FORBIDDEN, "read_only", "Your roles let you look, not act.")
+
+
+def _creation_inputs(tx: Tx, new: NewTicket) -> dict[str, Value]:
+    if new.requester is not None and new.requester != tx.actor.login:
+        require(tx.actor, Permission.CREATE_FOR_OTHERS)
+    inputs: dict[str, Value] = {**new.fields, "title": new.title, "description": new.description}
+    inputs.update({name: value for name, value in (("service", new.service), ("ci", new.ci)) if value is not None})
+    return inputs
+
+
+def _newborn(tx: Tx, new: NewTicket, version_id: int) -> Record:
+    process = records.process_of(tx, version_id)
+    return Record(
+        id=0,
+        number="",
+        type=new.type,
+        process=process,
+        workflow_version_id=version_id,
+        state=process.workflow.initial,
+        category=process.workflow.category(process.workflow.initial).value,
+        values={"created_at": tx.now, "updated_at": tx.now},
+        ids={},
+        entered_state_at=tx.now,
+        resolved_at=None,
+        closed_at=None,
+        work_minutes=0,
+        event_count=0,
+        chain=b"",
+        opened_by_id=tx.actor.id,
+        is_new=True,
+    )
+
+
+def _place(tx: Tx, record: Record, new: NewTicket, parent: Record | None) -> None:
+    """Give a newborn its requester, organisation, parent and, where its service names one, its group."""
+    login = new.requester or (None if tx.actor.is_system else tx.actor.login)
+    if parent is not None:
+        record.values["parent"], record.ids["parent"] = parent.number, parent.id
+    if login is None:
+        source = parent.values if parent else {}
+        ids = parent.ids if parent else {}
+        for name in ("requester", "organisation"):
+            record.values[name], record.ids[name] = source.get(name), ids.get(name)
+    else:
+        asked = references.requester(tx, login)
+        record.values["requester"], record.ids["requester"] = login, asked.id
+        record.values["organisation"], record.ids["organisation"] = asked.organisation, asked.organisation_id
+    if parent is not None:
+        for name in ("organisation",):
+            record.values[name], record.ids[name] = parent.values.get(name), parent.ids.get(name)
+    service = record.values.get("service")
+    if record.values.get("group") is None and isinstance(service, str):
+        group = references.supporting_group(tx, service)
+        if group is not None:
+            record.values["group"], record.ids["group"] = group, references.find(tx, FieldType.GROUP, group)
+
+
+def _orient(tx: Tx, record: Record, kind: str, other: str) -> tuple[int, int, str]:
+    """Source, target and kind as the link is kept."""
+    forward = kind in INVERSE_KINDS
+    if not forward and kind not in INVERSE_KINDS.values():
+        known = ", ".join(sorted({*INVERSE_KINDS, *INVERSE_KINDS.values()}))
+        raise _bad_link("/kind", "unknown_kind", f"There is no kind of link “{kind}”; there are {known}.")
+    far = references.find(tx, FieldType.TICKET, other)
+    if far is None:
+        raise _bad_link("/number", "unknown_reference", f"There is no ticket “{other}”.")
+    if far == record.id:
+        raise _bad_link("/number", "itself", "A ticket cannot be linked to itself.")
+    return (record.id, far, kind) if forward else (far, record.id, inverse(kind))
+
+
+def _bad_link(pointer: str, code: str, message: str) -> DeskError:
+    return invalid(FieldError(pointer, code, message), detail=message)
+
+
+def _change_watcher(tx: Tx, number: str, login: str, *, adding: bool) -> Record:
+    record = _load_to_contribute(tx, number)
+    if login != tx.actor.login:
+        require(tx.actor, Permission.WORK)
+    user = references.find(tx, FieldType.USER, login)
+    if user is None:
+        message = f"There is no active user “{login}”."
+        raise invalid(FieldError("/login", "unknown_reference", message), detail=message)
+    watches = tx.session.first(_IS_WATCHER, ticket=record.id, user=user) is not None
+    if watches == adding:
+        return record
+    tx.session.run(_INSERT_WATCHER if adding else _DELETE_WATCHER, ticket=record.id, user=user)
+    payload: dict[str, Any] = {"login": login}
+    records.append(tx, record, "watched" if adding else "unwatched", payload)
+    moves.settle(tx, record)
+    return record

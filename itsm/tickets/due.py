@@ -1,0 +1,102 @@
+"""What the clock brings: a workflow's timers, and the commands that one ticket queued for another.
+
+Each runs as one command of the desk itself. It first takes its own row away under the fence of its claim; if that row is no longer
+its to take, somebody else has done the work, and nothing is changed. So it happens exactly once, whatever dies in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from itsm.people.access import SYSTEM, Channel
+from itsm.platform import timers
+from itsm.platform.time import rfc3339
+from itsm.platform.timers import NewTimer, TimerRow
+from itsm.tickets import cascades, clockwork, facts, moves, records
+from itsm.tickets.desk import Desk, Tx
+from itsm.tickets.records import Record
+from itsm.workflow.case import Refusal
+from itsm.workflow.definition import Category, Timer
+
+_MOST_SKIPPED = 100_000
+
+
+def handlers(desk: Desk) -> Mapping[str, Callable[[TimerRow], None]]:
+    """The handler of each kind of row, for the sweeper."""
+
+    def handler(channel: Channel, answer: Callable[[Tx, Record, TimerRow], None]) -> Callable[[TimerRow], None]:
+        def run(row: TimerRow) -> None:
+            with desk.transaction(SYSTEM, channel, origin=row.payload.get("origin")) as tx:
+                tx.hops = row.payload.get("hops", 0)
+                record = records.load_by_id(tx, row.ticket_id)
+                timers.take(tx.session, row)
+                if record is not None:
+                    answer(tx, record, row)
+                    moves.settle(tx, record)
+
+        return run
+
+    return {
+        clockwork.KIND: handler(Channel.TIMER, workflow_timer),
+        cascades.EVENT: handler(Channel.CASCADE, event),
+        cascades.FIRE: handler(Channel.CASCADE, fire),
+        cascades.NOTE: handler(Channel.CASCADE, note),
+    }
+
+
+def workflow_timer(tx: Tx, record: Record, row: TimerRow) -> None:
+    """A stay has lasted as long as a timer of the workflow allows."""
+    timer = record.process.workflow.timers.get(row.name)
+    if timer is None:
+        return
+    case = record.case(**facts.gather(tx, record, record.process.needs_timer(row.name)))
+    response = record.process.due(row.name, case, tx.now)
+    if response is not None:
+        moves.respond(tx, record, response, {"timer": row.name, "due": rfc3339(row.due_at)})
+    if timer.every is not None and record.state in timer.states:
+        timers.arm(tx.session, [_again(tx, record, timer, row)])
+
+
+def event(tx: Tx, record: Record, row: TimerRow) -> None:
+    """Something happened near the ticket; what it means for a parent is worked out from how its children now stand."""
+    name = str(row.payload["event"])
+    record.happenings.append(name)
+    if not name.startswith("child_") or name not in {f"child_{Category.RESOLVED}", f"child_{Category.CLOSED}"}:
+        return
+    if row.payload.get("type") == facts.TASK:
+        counts = facts.tasks(tx, record)
+        if row.payload.get("state") == facts.FAILED:
+            record.happenings.append("task_failed")
+        elif counts["open"] == 0 and counts["failed"] == 0:
+            record.happenings.append("tasks_done")
+    if facts.open_children(tx, record) == 0:
+        record.happenings.append("children_closed")
+
+
+def fire(tx: Tx, record: Record, row: TimerRow) -> None:
+    """A trigger that another ticket's workflow asked for; a refusal is a note in this ticket's log."""
+    because = {"cascade": row.payload["from"]}
+    verdict = moves.decide(tx, record, str(row.payload["trigger"]), {}, None)
+    if isinstance(verdict, Refusal):
+        moves.note_refusal(tx, record, verdict, because)
+    else:
+        moves.apply(tx, record, verdict, because)
+
+
+def note(tx: Tx, record: Record, row: TimerRow) -> None:
+    """Something said elsewhere that belongs into this ticket's log too."""
+    payload: dict[str, Any] = {name: value for name, value in row.payload.items() if name not in {"event", "origin", "from", "hops"}}
+    records.append(tx, record, str(row.payload["event"]), payload)
+
+
+def _again(tx: Tx, record: Record, timer: Timer, row: TimerRow) -> NewTimer:
+    """The timer's next round. Rounds that lie in the past already, after a long stop, are folded into the one just done."""
+    assert timer.every is not None
+    due: datetime = row.due_at
+    for _ in range(_MOST_SKIPPED):
+        due = clockwork.due(tx, timer, due, timer.every)
+        if due > tx.now:
+            break
+    return NewTimer(record.id, clockwork.KIND, timer.name, due, cycle=row.cycle + 1)

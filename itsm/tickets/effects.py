@@ -1,0 +1,162 @@
+"""The deeds behind a workflow's actions: one handler each, run in the transaction of the command that decided on them.
+
+`set`, `clear` and `assign` are not here: the engine turns them into changes. What concerns other tickets is queued; what leaves the
+house goes to the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from itsm.people.access import Channel
+from itsm.people.models import Group, Membership, User
+from itsm.platform.database import Prepared
+from itsm.platform.outbox import Message
+from itsm.tickets import cascades, commands, facts, moves, records, references
+from itsm.tickets.desk import EffectHandler, Tx
+from itsm.tickets.models import Watcher
+from itsm.tickets.records import Record
+from itsm.workflow.case import Effect, Fact, Value
+from itsm.workflow.definition import FieldType
+
+_KEY: sa.BindParameter[Any] = sa.bindparam("key")
+_MEMBERS = Prepared(
+    sa.select(User.login)
+    .join(Membership, Membership.user_id == User.id)
+    .join(Group, Group.id == Membership.group_id)
+    .where(Group.key == _KEY, User.active)
+    .order_by(User.login)
+)
+_LEAD = Prepared(sa.select(User.login).join(Group, Group.lead_id == User.id).where(Group.key == _KEY, User.active))
+_WATCHERS = Prepared(
+    sa.select(User.login).join(Watcher, Watcher.user_id == User.id).where(Watcher.ticket_id == sa.bindparam("id"), User.active).order_by(User.login)
+)
+_ALL_ROLES = Prepared(sa.select(User.login, User.roles).where(User.active).order_by(User.login))
+
+
+def notify(tx: Tx, record: Record, effect: Effect) -> None:
+    """Put a message for each recipient into the outbox. Who did it himself is not told so; nobody is told twice."""
+    logins: dict[str, None] = {}
+    for recipient in _listed(effect.arguments["to"]):
+        logins.update(dict.fromkeys(recipients(tx, record, recipient)))
+    for login in logins:
+        if login != (tx.origin or tx.actor.login):
+            _post(record, "notify", f"{effect.arguments['template']}:{login}", {"to": login, "template": effect.arguments["template"]})
+
+
+def survey(tx: Tx, record: Record, effect: Effect) -> None:
+    """Ask the requester for his opinion, by way of the outbox."""
+    requester = record.values["requester"]
+    if isinstance(requester, str):
+        template = str(effect.arguments["template"])
+        _post(record, "survey", f"{template}:{requester}", {"to": requester, "template": template})
+
+
+def webhook(tx: Tx, record: Record, effect: Effect) -> None:
+    """Put a call to a configured receiver into the outbox."""
+    name = str(effect.arguments["name"])
+    _post(record, "webhook", name, {"name": name, "payload": effect.arguments.get("payload") or {}})
+
+
+def comment(tx: Tx, record: Record, effect: Effect) -> None:
+    """Write on the ticket in the name of whoever acts."""
+    visibility = str(effect.arguments.get("visibility") or commands.INTERNAL)
+    comment_id, digest = moves.keep_comment(tx, record, str(effect.arguments["body"]), visibility)
+    payload = {"comment": comment_id, "sha256": digest, "visibility": visibility}
+    records.append(tx, record, "commented", payload, internal=visibility == commands.INTERNAL)
+
+
+def create_task(tx: Tx, record: Record, effect: Effect) -> None:
+    """Open a work task under the ticket, in the same transaction: it exists when the transition does."""
+    _open_child(tx, record, facts.TASK, effect.arguments, parent=True)
+
+
+def spawn(tx: Tx, record: Record, effect: Effect) -> None:
+    """Open another ticket in the same transaction, as a child, or tied by the link the action names."""
+    kind = effect.arguments.get("link")
+    child = _open_child(tx, record, str(effect.arguments["workflow"]), effect.arguments, parent=kind in (None, "child"))
+    if kind not in (None, "child"):
+        commands.tie(tx, record, str(kind), child.id, child.number)
+
+
+def link(tx: Tx, record: Record, effect: Effect) -> None:
+    """Tie the ticket to the one that a field or the action names; a tie that is there already stays as it is."""
+    other = effect.arguments.get("to")
+    if not isinstance(other, str):
+        return
+    far = references.find(tx, FieldType.TICKET, other)
+    if far is not None and far != record.id:
+        commands.tie(tx, record, str(effect.arguments["kind"]), far, other)
+
+
+def fire(tx: Tx, record: Record, effect: Effect) -> None:
+    """Queue a trigger for every ticket at the other end of a kind of link; refusals there are noted there."""
+    wanted = {"children": "child"}.get(str(effect.arguments["on"]), str(effect.arguments["on"]))
+    targets = [ticket for ticket, kind in cascades.neighbours(tx, record) if kind == wanted]
+    trigger = str(effect.arguments["trigger"])
+    cascades.queue(tx, cascades.FIRE, record, targets, trigger, {"trigger": trigger})
+
+
+HANDLERS: Mapping[str, EffectHandler] = {
+    "notify": notify,
+    "survey": survey,
+    "webhook": webhook,
+    "comment": comment,
+    "create_task": create_task,
+    "spawn": spawn,
+    "link": link,
+    "fire": fire,
+}
+
+
+def recipients(tx: Tx, record: Record, recipient: object) -> list[str]:
+    """The logins that a recipient of the workflow language stands for, now."""
+    if isinstance(recipient, Mapping):
+        (kind, key), *_ = recipient.items()
+        if kind == "user":
+            return [str(key)]
+        if kind == "group":
+            return _members(tx, key)
+        return [row.login for row in tx.session.all(_ALL_ROLES) if key in tx.desk.roles.held(frozenset(row.roles))]
+    if recipient in ("requester", "assignee"):
+        login = record.values[str(recipient)]
+        return [login] if isinstance(login, str) else []
+    if recipient == "group":
+        return _members(tx, record.values["group"])
+    if recipient == "group.lead":
+        return [row.login for row in tx.session.all(_LEAD, key=record.values["group"])]
+    if recipient == "watchers":
+        return [row.login for row in tx.session.all(_WATCHERS, id=record.id)]
+    approvers = tx.desk.facts[Fact.APPROVERS](tx, record)
+    return sorted(approvers)  # type: ignore[call-overload, no-any-return]
+
+
+def _members(tx: Tx, group: Value) -> list[str]:
+    return [row.login for row in tx.session.all(_MEMBERS, key=group)] if group is not None else []
+
+
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _post(record: Record, topic: str, name: str, payload: dict[str, Any]) -> None:
+    key = f"{record.number}:{record.version}:{topic}:{name}"
+    record.messages.append(Message(key, topic, record.id, {"ticket": record.number, **payload}))
+
+
+def _open_child(tx: Tx, record: Record, type_: str, arguments: Mapping[str, object], *, parent: bool) -> Record:
+    fields: dict[str, Value] = dict(arguments.get("fields") or {})  # type: ignore[call-overload]
+    if arguments.get("group") is not None:
+        fields["group"] = arguments["group"]  # type: ignore[assignment]
+    new = commands.NewTicket(
+        type=type_,
+        title=str(arguments.get("title") or record.values["title"]),
+        description=str(arguments.get("description") or ""),
+        fields=fields,
+        service=None if type_ == facts.TASK else record.values.get("service"),  # type: ignore[arg-type]
+        requester=None if type_ == facts.TASK else record.values.get("requester"),  # type: ignore[arg-type]
+    )
+    return commands.open_under(tx.as_system(Channel.REACTION), new, record if parent else None)

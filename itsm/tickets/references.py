@@ -1,0 +1,107 @@
+"""From keys to row ids: the users, groups, services, items and tickets that values name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from itsm.people.models import Group, Organisation, User
+from itsm.platform.database import Prepared
+from itsm.platform.errors import FieldError, invalid
+from itsm.services.models import ConfigurationItem, Service
+from itsm.tickets.desk import Tx
+from itsm.tickets.models import Ticket
+from itsm.tickets.visibility import parameters, sight, visible_to
+from itsm.workflow.case import Change
+from itsm.workflow.definition import FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """What opening a ticket for somebody needs to know of him."""
+
+    id: int
+    organisation_id: int | None
+    organisation: str | None
+
+
+_KEY: sa.BindParameter[Any] = sa.bindparam("key")
+_BY_KEY: Mapping[FieldType, Prepared] = {
+    FieldType.USER: Prepared(sa.select(User.id).where(User.login == _KEY, User.active)),
+    FieldType.GROUP: Prepared(sa.select(Group.id).where(Group.key == _KEY)),
+    FieldType.SERVICE: Prepared(sa.select(Service.id).where(Service.key == _KEY)),
+    FieldType.CI: Prepared(sa.select(ConfigurationItem.id).where(ConfigurationItem.key == _KEY)),
+}
+_VISIBLE_TICKET = {
+    kind: Prepared(sa.select(Ticket.id).where(Ticket.number == _KEY, visible_to(kind)))
+    for kind in ("everything", "staff", "organisation", "own")
+}
+_REQUESTER = Prepared(
+    sa.select(User.id, User.organisation_id, Organisation.key.label("organisation"))
+    .outerjoin(Organisation, Organisation.id == User.organisation_id)
+    .where(User.login == _KEY, User.active)
+)
+_SERVICE_GROUP = Prepared(
+    sa.select(Group.key, Group.id).join(Service, Service.group_id == Group.id).where(Service.key == _KEY)
+)
+
+
+def find(tx: Tx, kind: FieldType, key: str) -> int | None:
+    """The row id behind a key, None when there is none; a ticket that the actor may not see is none."""
+    if kind is FieldType.USER and key == tx.actor.login:
+        return tx.actor.id
+    if kind is FieldType.TICKET:
+        row = tx.session.first(_VISIBLE_TICKET[sight(tx.actor)], key=key, **parameters(tx.actor))
+    else:
+        row = tx.session.first(_BY_KEY[kind], key=key)
+    return None if row is None else int(row.id)
+
+
+def resolve(tx: Tx, changes: Mapping[str, Change], kinds: Mapping[str, FieldType]) -> dict[str, int | None]:
+    """Row ids for every changed field that refers to something, by field.
+
+    Raises `DeskError` (`invalid_input`) naming at once all that do not exist.
+    """
+    found: dict[str, int | None] = {}
+    missing: list[FieldError] = []
+    for name, change in changes.items():
+        kind = kinds.get(name)
+        if kind is None:
+            continue
+        if not isinstance(change.new, str):
+            found[name] = None
+            continue
+        found[name] = find(tx, kind, change.new)
+        if found[name] is None:
+            message = f"There is no {_WORDS[kind]} “{change.new}”."
+            missing.append(FieldError(f"/fields/{name}", "unknown_reference", message))
+    if missing:
+        raise invalid(*missing, detail=" ".join(error.message for error in missing))
+    return found
+
+
+_WORDS = {
+    FieldType.USER: "active user",
+    FieldType.GROUP: "group",
+    FieldType.SERVICE: "service",
+    FieldType.CI: "configuration item",
+    FieldType.TICKET: "ticket",
+}
+
+
+def requester(tx: Tx, login: str) -> Requester:
+    """The active user with this login. Raises `DeskError` (`invalid_input`) at `/requester`."""
+    row = tx.session.first(_REQUESTER, key=login)
+    if row is None:
+        message = f"There is no active user “{login}”."
+        raise invalid(FieldError("/requester", "unknown_reference", message), detail=message)
+    return Requester(row.id, row.organisation_id, row.organisation)
+
+
+def supporting_group(tx: Tx, service: str) -> str | None:
+    """The key of the group that supports a service, if one does."""
+    row = tx.session.first(_SERVICE_GROUP, key=service)
+    return None if row is None else str(row.key)

@@ -1,0 +1,220 @@
+"""The actions of the language itself. The docstring of each form is its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from inspect import getdoc
+from types import MappingProxyType
+from typing import Any, Final
+
+from marshmallow import ValidationError, validates_schema
+
+from itsm.workflow import source
+from itsm.workflow.action_spec import ActionSpec
+from itsm.workflow.definition import RELATIONS
+from itsm.workflow.reading.compounds import FieldValues, Several
+from itsm.workflow.reading.entries import Entry, Json, Name, OneOf, Said, Text, Whole, computed, text_of
+from itsm.workflow.reading.form import Fault, Form, Noun, fault, quoted, suggestion
+from itsm.workflow.scope import LINK_KINDS
+
+RECIPIENTS: Final = ("requester", "assignee", "group", "group.lead", "watchers", "approvers")
+FIRED_ON: Final = ("parent", "children", *LINK_KINDS)
+_NOBODY: Final = Fault("missing-key", "Somebody must be named here.")
+_NO_FIELDS: Final = Fault("missing-key", "At least one field must be named here.")
+
+
+class Visibility(StrEnum):
+    """Who reads a comment: the desk, or the requester too."""
+
+    INTERNAL = "internal"
+    PUBLIC = "public"
+
+
+class Word(Entry[Any]):
+    """One of a few words; the `noun` makes the code when it is none of them."""
+
+    def __init__(self, words: tuple[str, ...], noun: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = words
+        self.noun = noun
+
+    def take(self, value: Any) -> str:
+        word = text_of(value)
+        if word not in self.words:
+            raise fault(f"unknown-{self.noun}", f"There is no {self.noun} {quoted(word)}.", suggestion(word, self.words))
+        return word
+
+    def json_schema(self) -> Json:
+        return {"enum": list(self.words)}
+
+
+class OrOne(Word):
+    """One of a few words, or a mapping of one key out of `keyed`."""
+
+    def __init__(self, words: tuple[str, ...], noun: str, keyed: Mapping[str, Entry[Any]], **kwargs: Any) -> None:
+        super().__init__(words, noun, **kwargs)
+        self.keyed = keyed
+
+    def take(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return super().take(value)
+        if len(value) != 1 or not set(value) <= set(self.keyed):
+            raise fault(f"unknown-{self.noun}", f"A {self.noun} in braces has one key.", f"One of {', '.join(self.keyed)}.")
+        ((key, node),) = value.items()
+        try:
+            return {str(key): self.keyed[key].deserialize(node)}
+        except ValidationError as error:
+            raise ValidationError({key: error.messages}) from None
+
+    def json_schema(self) -> Json:
+        return {"anyOf": [super().json_schema(), *(_only(key, entry.json_schema()) for key, entry in self.keyed.items())]}
+
+
+def _only(key: str, below: Json) -> Json:
+    return {"type": "object", "properties": {key: below}, "required": [key], "additionalProperties": False}
+
+
+def _recipients(**kwargs: Any) -> Several:
+    """Who is meant, by their tie to the ticket or by name."""
+    keyed: dict[str, Entry[Any]] = {"user": Said(), "group": Said(), "role": Name(Noun.ROLE)}
+    return Several(OrOne(RECIPIENTS, "recipient", keyed), empty=_NOBODY, **kwargs)
+
+
+class Payload(Entry[Any]):
+    """Any data; texts in it may be `= ` and a CEL expression, or a variable's path standing alone."""
+
+    def take(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): self.take(below) for key, below in value.items()}
+        if isinstance(value, list):
+            return [self.take(below) for below in value]
+        return computed(value, alone=True) or (value.core if isinstance(value, source.Scalar) else value)
+
+
+class Set(Form):
+    """Gives fields values: `set: {pending_reason: user, assignee: actor.id}`.
+
+    A value is a literal, a variable's path standing alone (`actor.id`, `now`, `ticket.group`), or `= ` and a CEL expression.
+    """
+
+    values = FieldValues(computed=True, required=True)
+
+
+class Clear(Form):
+    """Empties fields: `clear: [pending_reason]`."""
+
+    fields_ = Several(Name(Noun.FIELD), empty=_NO_FIELDS, required=True, data_key="fields", attribute="fields")
+
+
+class Assign(Form):
+    """Hands the ticket to a group, a person or both: `assign: {group: network, assignee: actor.id}`."""
+
+    group = Payload()
+    assignee = Payload()
+
+    @validates_schema
+    def somebody(self, data: dict[str, Any], **_: object) -> None:
+        """An assignment to nobody is a slip."""
+        if not data:
+            raise ValidationError([Fault("missing-key", "Name a group, an assignee or both.")])
+
+
+class Comment(Form):
+    """Writes into the ticket's story: `comment: {body: Waiting for the vendor, visibility: public}`; internal unless said."""
+
+    body = Said(required=True)
+    visibility = OneOf(Visibility, "visibility", load_default=Visibility.INTERNAL)
+
+
+class Notify(Form):
+    """Sends a message made from a template: `notify: {to: [requester, group.lead], template: resolved}`."""
+
+    to = _recipients(required=True)
+    template = Name(Noun.TEMPLATE, required=True)
+
+
+class CreateTask(Form):
+    """Opens a work task below the ticket: `create_task: {title: Order the parts, group: desktop}`."""
+
+    title = Said(required=True)
+    description = Said()
+    group = Said()
+    fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields")
+
+
+class RequestApproval(Form):
+    """Asks for approval: `request_approval: {from: [{role: change_manager}], rule: any, exclude: [requester]}`.
+
+    The rule is `any` (one is enough, the default), `all`, or `{at_least: n}`. Whoever stands in a relation of `exclude` to the
+    ticket does not count as an approver (separation of duties).
+    """
+
+    from_ = _recipients(required=True, data_key="from", attribute="from")
+    rule = OrOne(("any", "all"), "rule", {"at_least": Whole(least=1)}, load_default="any")
+    exclude_ = Several(Word(tuple(sorted(RELATIONS)), "relation"), load_default=(), data_key="exclude", attribute="exclude")
+    title = Said()
+
+
+class Spawn(Form):
+    """Opens a ticket of any workflow: `spawn: {workflow: problem, title: Find the cause, link: caused_by}`.
+
+    `link` is said from this ticket, which is caused by the problem; without it, the new ticket is a child.
+    """
+
+    workflow = Name(Noun.WORKFLOW, required=True)
+    title = Said()
+    description = Said()
+    fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields")
+    link = Word(LINK_KINDS, "link")
+
+
+class Link(Form):
+    """Links the ticket to another: `link: {kind: duplicate_of, to: "= ticket.duplicate_of"}`."""
+
+    kind = Word(LINK_KINDS, "link", required=True)
+    to = Said(required=True)
+
+
+class Fire(Form):
+    """Fires a transition on linked tickets: `fire: {trigger: fix_deployed, on: fixes}`.
+
+    Each of them answers in a transaction of its own; what one refuses is noted in its story and is no fault of this ticket.
+    """
+
+    trigger = Text(required=True)
+    on = Word(FIRED_ON, "link", required=True)
+
+
+class Survey(Form):
+    """Asks the requester how it went: `survey: {template: csat}`."""
+
+    template = Name(Noun.TEMPLATE, required=True)
+
+
+class Webhook(Form):
+    """Calls a configured webhook: `webhook: {name: monitoring, payload: {number: ticket.number}}`."""
+
+    name = Text(required=True)
+    payload = Payload()
+
+
+_FORMS: Final[Mapping[str, tuple[type[Form], str | None]]] = {
+    "set": (Set, "values"),
+    "clear": (Clear, "fields"),
+    "assign": (Assign, None),
+    "comment": (Comment, "body"),
+    "notify": (Notify, None),
+    "create_task": (CreateTask, "title"),
+    "request_approval": (RequestApproval, None),
+    "spawn": (Spawn, None),
+    "link": (Link, None),
+    "fire": (Fire, None),
+    "survey": (Survey, "template"),
+    "webhook": (Webhook, "name"),
+}
+
+BUILTIN_ACTIONS: Final[Mapping[str, ActionSpec]] = MappingProxyType(
+    {name: ActionSpec(name, form(), getdoc(form) or "", bare) for name, (form, bare) in _FORMS.items()}
+)
+"""By name."""

