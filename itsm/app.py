@@ -1,11 +1,12 @@
-"""The wiring: the one place that knows every capability. It builds the desk, the web application and the clock, and decides nothing.
+"""The wiring: the one place that knows every capability. It builds the desk, the web application and the clock, and decides
+nothing.
 
-A capability is added by its folder and by its lines here: the effects it carries out, the facts it provides, the events it answers.
+A capability is added by its folder and by its lines here: the effects it carries out, the facts it provides, the events it
+answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,6 +29,8 @@ RUN_DIRECTORY = "ITSM_TEST_RUN_DIRECTORY"
 POSTGRES_URL = "ITSM_TEST_POSTGRES_URL"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
+_PREFIX = "itsm-tests-"
+_SHARED_MEMORY = Path("/dev/shm")
 _QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 300")
 
 
@@ -34,7 +38,9 @@ def begin_run() -> bool:
     """Make the directory of this run, unless a parent process did. Whether it was made here."""
     if RUN_DIRECTORY in os.environ:
         return False
-    directory = tempfile.mkdtemp(prefix="itsm-tests-")
+    _clear_up_after_killed_runs()
+    directory = tempfile.mkdtemp(prefix=_PREFIX)
+    (Path(directory) / "pid").write_text(str(os.getpid()))
     os.environ[RUN_DIRECTORY] = directory
     os.environ.setdefault("XDG_RUNTIME_DIR", directory)
     return True
@@ -42,11 +48,7 @@ def begin_run() -> bool:
 
 def end_run() -> None:
     """Stop the PostgreSQL server of this run, if one was needed, and remove every file of the run."""
-    data = _run_directory() / "postgresql"
-    if data.exists():
-        _server(data).stop()
-    shutil.rmtree(_run_directory(), ignore_errors=True)
-    shutil.rmtree(_memory_directory(), ignore_errors=True)
+    _remove(_run_directory())
 
 
 @contextmanager
@@ -105,16 +107,38 @@ def postgresql_url(database: str) -> str:
     return url
 
 
+def _clear_up_after_killed_runs() -> None:
+    """Stop and remove what runs left behind whose process is gone."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/pid"):
+        try:
+            os.kill(int(left.read_text()), 0)
+        except ProcessLookupError:
+            _remove(left.parent)
+        except (ValueError, OSError):
+            continue
+
+
+def _remove(run_directory: Path) -> None:
+    try:
+        server = int((run_directory / "postgresql" / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGINT)  # "fast shutdown"; nothing here is worth a checkpoint, but shared memory is
+        while (run_directory / "postgresql" / "postmaster.pid").exists():
+            time.sleep(0.01)
+    except (OSError, IndexError):
+        pass  # it never ran, or is gone
+    for directory in (run_directory, _SHARED_MEMORY / run_directory.name):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def _run_directory() -> Path:
     return Path(os.environ[RUN_DIRECTORY])
 
 
 def _memory_directory() -> Path:
     """Where SQLite files lie: in memory if the machine offers it, for every commit waits for the disk."""
-    shared = Path("/dev/shm")
-    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < 2**30:
+    if not os.access(_SHARED_MEMORY, os.W_OK) or shutil.disk_usage(_SHARED_MEMORY).free < 2**30:
         return _run_directory()
-    directory = shared / _run_directory().name
+    directory = _SHARED_MEMORY / _run_directory().name
     directory.mkdir(exist_ok=True)
     return directory
 

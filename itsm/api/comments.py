@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marshmallow import fields
-
 from itsm.api.auth import SIGNED_IN
-from itsm.api.forms import Form, Shape, Text
-from itsm.api.representation import address, instant, text
+from itsm.api.forms import Form, Text
+from itsm.api.representation import address
 from itsm.api.routing import Answer, Resource
+from itsm.api.shapes import Shape, instant, text, whole
 from itsm.tickets import commands
 from itsm.tickets.desk import Tx
 from itsm.workflow.values import MARKDOWN_MAX
@@ -32,18 +31,18 @@ class CommentForm(Form):
 
     makes = NewComment
 
-    body = Text(MARKDOWN_MAX, required=True, pattern=r"(?s).*\S.*", metadata={"description": "The words, in Markdown."})
+    body = Text("The words, in Markdown.", MARKDOWN_MAX, required=True, pattern=r"\s*\S")
     visibility = Text(
+        "`public` for everyone who sees the ticket, `internal` for staff. Never taken for granted.",
         choices=VISIBILITIES,
         required=True,
-        metadata={"description": "`public` for everyone who sees the ticket, `internal` for staff. Never taken for granted."},
     )
 
 
 class CommentShape(Shape):
     """What was written."""
 
-    id = fields.Integer(required=True)
+    id = whole("Which comment.")
     ticket = text("The number of the ticket.")
     author = text("The login of who wrote it.")
     body = text("The words, in Markdown.")

@@ -1,8 +1,8 @@
 """The one way in: every route is served here, so that none can forget a step.
 
-A request is read, then one transaction is opened, and in it: who calls; whether his token and the route's policy let him; whether
-the same was asked before under the same key; the handler; the answer kept under that key. Then it is committed, and answered.
-A transaction that lost a race is run again as a whole.
+A request is read, then one transaction is opened, and in it: who calls; whether his token and the route's policy let him;
+whether the same was asked before under the same key; the handler; the answer kept under that key. Then it is committed, and
+answered. A transaction that lost a race is run again as a whole.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Door:
 
         def serve(**path: Any) -> Response:
             if not route.policy.needs_token:
-                return _response(_say(route.handler(**path)))
+                return _response(_say(route.handler(self.desk, **path)))
             token = auth.bearer(request.headers.get("Authorization"))
             if route.upload:
                 self._meet(route, token)

@@ -1,7 +1,7 @@
-"""The marshmallow the API's schemas are made of: strictly typed, every fault told at once, by JSON pointer (RFC 6901).
+"""The marshmallow that input is read with: strictly typed, every fault told at once, by JSON pointer (RFC 6901).
 
-A `Form` reads a body or a query and becomes a frozen value; a `Shape` only describes an answer. Nothing is bent: a number is no
-text, `"true"` no truth value, and a member nobody asked for is refused.
+A `Form` reads a body or a query and becomes a frozen value. Nothing is bent: a number is no text, `"true"` no truth value, and
+a member that nobody asked for is refused.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn, cast
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from itsm.platform.errors import DeskError, FieldError, invalid
 
@@ -28,85 +28,95 @@ class Fault:
     message: str
 
 
-_REQUIRED: Final = [Fault("required", "This member is required.")]
-_NULL: Final = [Fault("wrong_type", "This member must not be null.")]
+def fault(code: str, message: str) -> ValidationError:
+    """The error that a field raises."""
+    return ValidationError([Fault(code, message)])
 
 
-class _Told:
-    """Gives a field our words; `default_error_messages` is collected along the classes."""
+def _words(kind: str) -> dict[str, Any]:
+    """What a field says of a value that is missing or of another type."""
+    wrong = [Fault("wrong_type", f"This member must be {kind}.")]
+    return {"required": [Fault("required", "This member is required.")], "null": wrong, "invalid": wrong}
 
-    default_error_messages: ClassVar[Mapping[str, object]] = {"required": _REQUIRED, "null": _NULL}
 
-
-class Text(_Told, fields.String):
-    """Text of `least` to `most` characters, of the given choices or pattern."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": [Fault("wrong_type", "This member must be text.")]}
+class Text(fields.String):
+    """Text of `least` to `most` characters, or one of `choices`; it begins with `pattern`, if one is given."""
 
     def __init__(
-        self, most: int = LONGEST_KEY, *, least: int = 1, choices: tuple[str, ...] = (), pattern: str | None = None, **more: Any
+        self,
+        about: str,
+        most: int = LONGEST_KEY,
+        *,
+        least: int = 1,
+        choices: tuple[str, ...] = (),
+        pattern: str | None = None,
+        example: str | None = None,
+        **more: Any,
     ) -> None:
         rules: list[validate.Validator] = []
         if choices:
             rules.append(validate.OneOf(choices, error="This must be one of: {choices}."))
-        elif pattern:
-            rules.append(validate.Regexp(re.compile(pattern, re.ASCII), error="This has not the right form."))
         else:
-            words = f"This must have {least:,} to {most:,} characters."
-            rules.append(validate.Length(least, most, error=words))
-        super().__init__(validate=rules, **more)
+            rules.append(validate.Length(least, most, error=f"This must have {least:,} to {most:,} characters."))
+        if pattern:
+            rules.append(validate.Regexp(re.compile(pattern), error="This has not the right form."))
+        metadata = {"description": about} if example is None else {"description": about, "example": example}
+        super().__init__(validate=rules, error_messages=_words("text"), metadata=metadata, **more)
 
 
-class WholeNumber(_Told, fields.Integer):
-    """A whole number between two bounds. In a query it is written in digits."""
+class WholeNumber(fields.Integer):
+    """A whole number between two bounds; in a query it stands in digits."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": [Fault("wrong_type", "This member must be a whole number.")]}
-
-    def __init__(self, low: int, high: int, *, in_query: bool = False, **more: Any) -> None:
+    def __init__(self, about: str, low: int, high: int, *, in_query: bool = False, **more: Any) -> None:
         self._in_query = in_query
         rule = validate.Range(low, high, error=f"This must be from {low} to {high}.")
-        super().__init__(strict=True, validate=rule, **more)
+        metadata = {"description": about}
+        super().__init__(strict=True, validate=rule, error_messages=_words("a whole number"), metadata=metadata, **more)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
-        if self._in_query and isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
+        if self._in_query and re.fullmatch(r"[0-9]{1,18}", value, re.ASCII):
             value = int(value)
         return super()._deserialize(value, attr, data, **more)
 
 
-class Listed(_Told, fields.List[str]):
+class Listed(fields.List[Any]):
     """Values with commas between them, as a query writes them: `state=new,assigned`."""
 
-    def __init__(self, most: int = 20, item: Text | None = None, **more: Any) -> None:
+    def __init__(self, about: str, most: int = 20, *, choices: tuple[str, ...] = (), **more: Any) -> None:
         rule = validate.Length(1, most, error=f"There may be at most {most} values here.")
-        super().__init__(item or Text(), validate=rule, **more)
+        super().__init__(Text("", choices=choices), validate=rule, metadata={"description": about}, **more)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> list[str]:
-        values = list(dict.fromkeys(str(value).split(",")))
-        return [self.inner.deserialize(each) for each in values]
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> list[Any]:
+        return [self.inner.deserialize(each, attr, data) for each in dict.fromkeys(value.split(","))]
 
 
-class Values(_Told, fields.Dict):
+class Values(fields.Dict):
     """Values of a ticket's own fields by name. Their types are the workflow's to say, and are checked there."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": [Fault("wrong_type", "This member must be an object.")]}
+    def __init__(self, about: str, **more: Any) -> None:
+        metadata = {"description": about, "maxProperties": MOST_FIELDS}
+        super().__init__(error_messages=_words("an object"), metadata=metadata, **more)
 
-    def __init__(self, **more: Any) -> None:
-        rule = validate.Length(max=MOST_FIELDS, error=f"There may be at most {MOST_FIELDS} fields here.")
-        super().__init__(validate=rule, **more)
-
-
-class Shape(Schema):
-    """What an answer looks like."""
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> dict[str, Any]:
+        if isinstance(value, dict) and len(value) > MOST_FIELDS:
+            raise fault("invalid_value", f"There may be at most {MOST_FIELDS} fields here.")
+        return cast(dict[str, Any], super()._deserialize(value, attr, data, **more))  # type: ignore[no-untyped-call]
 
 
 class Form(Schema):
     """What a body or a query must look like. `makes` is the frozen value that it becomes."""
 
-    makes: ClassVar[type]
-    error_messages: ClassVar[dict[str, Any]] = {
-        "unknown": Fault("unknown_member", "There is no such member, or it cannot be written."),
-        "type": Fault("wrong_type", "An object is expected."),
-    }
+    class Meta:
+        unknown = RAISE
+
+    makes: ClassVar[Any]
+    error_messages = cast(
+        dict[str, str],  # so marshmallow says, and takes what it gets
+        {
+            "unknown": Fault("unknown_member", "There is no such member, or it cannot be written."),
+            "type": Fault("wrong_type", "An object is expected."),
+        },
+    )
 
     @post_load
     def _make(self, data: dict[str, Any], **_more: Any) -> Any:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-
 from itsm.api.auth import SIGNED_IN
-from itsm.api.forms import Shape
-from itsm.api.representation import text
 from itsm.api.routing import Answer, Resource
+from itsm.api.shapes import Shape, many, text, texts
 from itsm.people import queries
 from itsm.tickets.desk import Tx
 
@@ -28,16 +25,17 @@ class MeShape(Shape):
     login = text("The login.", example="g1")
     name = text("The full name.")
     organisation = text("The key of the organisation.", optional=True)
-    roles = fields.List(fields.String(), required=True, metadata={"description": "The roles he was granted."})
-    permissions = fields.List(fields.String(), required=True, metadata={"description": "What these roles allow."})
-    scopes = fields.List(fields.String(), required=True, metadata={"description": "What this token may be used for."})
-    groups = fields.List(fields.Nested(GroupShape), required=True)
+    roles = texts("The roles he was granted.")
+    permissions = texts("What these roles allow.")
+    scopes = texts("What this token may be used for.")
+    groups = many(GroupShape, "The groups he belongs to.")
 
 
 @me.get("/me", policy=SIGNED_IN, answers={200: MeShape()})
 def read(tx: Tx) -> Answer:
     """Who am I, what may I do."""
     actor = tx.actor
+    groups = [{"key": row.key, "name": row.name, "access": row.access} for row in queries.groups_of(tx.session, actor)]
     return Answer(
         {
             "login": actor.login,
@@ -46,6 +44,6 @@ def read(tx: Tx) -> Answer:
             "roles": sorted(actor.roles),
             "permissions": sorted(actor.permissions),
             "scopes": sorted(actor.scopes),
-            "groups": [{"key": row.key, "name": row.name, "access": row.access} for row in queries.groups_of(tx.session, actor)],
+            "groups": groups,
         }
     )

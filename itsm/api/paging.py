@@ -1,7 +1,7 @@
 """Pages of a list: how many at a time, and the cursor that says where the next begins.
 
-A cursor holds the keys of the last row and is signed together with the question it belongs to. So nobody can make one up, and one
-that is sent with other filters, another order or another caller's token is refused instead of giving a wrong page.
+A cursor holds the keys of the last row and is signed together with the question it belongs to. So nobody can make one up, and
+one that is sent with other filters, another order or another caller's token is refused instead of giving a wrong page.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
+from flask import Request
 from marshmallow import fields
 
 from itsm.api import forms
 from itsm.api.forms import Text, WholeNumber
+from itsm.api.shapes import text
 from itsm.platform.time import from_micros, to_micros
 from itsm.tickets.desk import Tx
 
@@ -30,17 +31,17 @@ _MARK_BYTES: Final = 16
 
 def limit_field(default: int = DEFAULT) -> WholeNumber:
     """How many entries a page has."""
-    return WholeNumber(1, MOST, in_query=True, load_default=default, metadata={"description": "How many at a time."})
+    return WholeNumber("How many at a time.", 1, MOST, in_query=True, load_default=default)
 
 
 def cursor_field() -> Text:
     """Where a page begins."""
-    return Text(2_000, load_default=None, metadata={"description": "The `next` of the page before, with the same question."})
+    return Text("The `next` of the page before, with the same question.", 2_000, load_default=None)
 
 
 def next_field() -> fields.String:
     """The cursor in an answer."""
-    return fields.String(required=True, allow_none=True, metadata={"description": "The cursor of the next page; null on the last."})
+    return text("The cursor of the next page; null on the last.", optional=True)
 
 
 def seal(tx: Tx, question: object, place: tuple[Any, ...]) -> str:
@@ -62,12 +63,12 @@ def unseal(tx: Tx, question: object, cursor: str) -> tuple[Any, ...]:
     return tuple(from_micros(each["t"]) if isinstance(each, dict) else each for each in orjson.loads(told))
 
 
-def next_link(path: str, parameters: Mapping[str, str], cursor: str | None) -> dict[str, str]:
-    """The `Link` header to the next page (RFC 8288), if there is one."""
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    """The `Link` header to the page after that of this request (RFC 8288), if there is one."""
     if cursor is None:
         return {}
-    query = urlencode({**parameters, "cursor": cursor})
-    return {"Link": f'<{path}?{query}>; rel="next"'}
+    given = {name: value for name, value in request.args.items() if value}
+    return {"Link": f'<{quote(request.path)}?{urlencode({**given, "cursor": cursor})}>; rel="next"'}
 
 
 def _mark(tx: Tx, question: object, told: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Every refusal as RFC 9457 writes it: the one table from kinds of refusal to HTTP, and the one form of an error's body.
 
-A problem has a stable `code` for programs and a `detail` for people; input has all its faults in `errors`, each by JSON pointer.
-What we did not foresee says nothing but the number under which the log tells more (OWASP ASVS 16.5.1).
+A problem has a stable `code` for programs and a `detail` for people; input has all its faults in `errors`, each by JSON
+pointer. What we did not foresee says nothing but the number under which the log tells more (OWASP ASVS 16.5.1).
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ SORTS: Final[Mapping[Kind, Sort]] = {
     Kind.UNAVAILABLE: Sort(503, "Try again later"),
 }
 
-_CODES: Final = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_WORDS: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("bad_request", "The request cannot be read."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take this method; see Allow."),
+    413: ("too_large", "The body is larger than this address takes."),
+}
+"""Code and sentence for what Flask refuses by itself."""
 
 
 def install(app: Flask) -> None:
@@ -83,8 +89,8 @@ def _from_http(error: HTTPException) -> Response | HTTPException:
     if not is_ours(request.path) or status < HTTPStatus.BAD_REQUEST:
         return error
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
-    title = HTTPStatus(status).phrase
-    return _answer(status, title, _CODES.get(status, "http_error"), error.description or title, (), headers)
+    code, detail = _WORDS.get(status, ("http_error", "The request cannot be answered."))
+    return _answer(status, HTTPStatus(status).phrase, code, detail, (), headers)
 
 
 def _from_surprise(error: Exception) -> Response:
@@ -100,7 +106,7 @@ def _answer(
     status: int, title: str, code: str, detail: str, errors: tuple[FieldError, ...], headers: Mapping[str, str]
 ) -> Response:
     body: dict[str, Any] = {
-        "type": f"/api/reference#{code}" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else f"/api/reference#status-{status}",
+        "type": f"/api/reference#status-{status}",
         "title": title,
         "status": status,
         "code": code,

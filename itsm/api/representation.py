@@ -7,37 +7,19 @@ both agree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from marshmallow import fields
 
 from itsm.api.conditions import tag
-from itsm.api.forms import Shape
 from itsm.api.routing import PREFIX, Answer
+from itsm.api.shapes import Shape, category, instant, open_object, text, whole
 from itsm.tickets import queries
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record, encode
 from itsm.tickets.visibility import sees_internal
-from itsm.workflow.definition import Category
-
-CATEGORIES: Final = tuple(category.value for category in Category)
-
-
-def instant(note: str, *, optional: bool = False) -> fields.Field[Any]:
-    """A moment in an answer."""
-    return fields.AwareDateTime(format="iso", required=True, allow_none=optional, metadata={"description": note})
-
-
-def text(note: str, *, optional: bool = False, example: str | None = None) -> fields.Field[Any]:
-    """A text in an answer."""
-    more = {} if example is None else {"example": example}
-    return fields.String(required=True, allow_none=optional, metadata={"description": note, **more})
-
-
-def category() -> fields.Field[Any]:
-    """The category of a state in an answer."""
-    note = "What the state means to everyone who does not know the practice."
-    return fields.String(required=True, metadata={"description": note, "enum": list(CATEGORIES)})
+from itsm.workflow.engine import Process
 
 
 class PersonShape(Shape):
@@ -73,11 +55,8 @@ class TicketShape(Shape):
     state_title = text("The same for people.", example="In progress")
     category = category()
     priority = text("Its priority, if its workflow has one and you may see it.", optional=True, example="p2")
-    fields_ = fields.Dict(
-        keys=fields.String(),
-        required=True,
-        data_key="fields",
-        metadata={"description": "The fields that its workflow declares, as far as you may see them; null where nothing is entered."},
+    fields_ = open_object(
+        "The fields that its workflow declares, as far as you may see them; null where nothing is entered.", data_key="fields"
     )
     requester = fields.Nested(PersonShape, required=True, allow_none=True)
     organisation = text("The key of the requester's organisation.", optional=True)
@@ -92,9 +71,7 @@ class TicketShape(Shape):
     resolved_at = instant("When it was resolved; null while it is not.", optional=True)
     closed_at = instant("When it was closed; null while it is not.", optional=True)
     work_minutes = fields.Integer(metadata={"description": "Minutes of work booked on it; for staff only."})
-    version = fields.Integer(
-        required=True, metadata={"description": "How many things have happened to it; in quotes, its ETag."}
-    )
+    version = whole("How many things have happened to it; in quotes, its ETag.")
     workflow = fields.Nested(WorkflowRefShape, required=True)
     links = fields.Nested(TicketLinksShape, required=True)
 
@@ -120,7 +97,7 @@ def ticket(tx: Tx, record: Record, visible: frozenset[str]) -> dict[str, Any]:
         "state_title": state_title(record),
         "category": record.category,
         "priority": values.get("priority") if "priority" in visible else None,
-        "fields": {name: encode(values.get(name)) for name, each in record.process.fields.items() if not each.builtin and name in visible},
+        "fields": {name: encode(values.get(name)) for name in _declared(record.process) if name in visible},
         "requester": _requester(tx, record) if "requester" in visible else None,
     }
     for name in _REFERENCES:
@@ -154,6 +131,12 @@ def created(tx: Tx, record: Record) -> Answer:
 def state_title(record: Record) -> str:
     """The title of the state a ticket is in."""
     return record.process.workflow.states[record.state].title or record.state
+
+
+@lru_cache(maxsize=256)
+def _declared(process: Process) -> tuple[str, ...]:
+    """The fields that a workflow declares, in its order."""
+    return tuple(name for name, each in process.fields.items() if not each.builtin)
 
 
 def _requester(tx: Tx, record: Record) -> dict[str, Any] | None:

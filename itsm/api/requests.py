@@ -1,6 +1,6 @@
 """Reading a request before any transaction is opened: its form, its conditions, its idempotency key.
 
-A fault found here is kept, not raised: who calls is settled first, so that strangers learn nothing, not even about their typing.
+A fault found here is kept, not raised: who calls is settled first, so that strangers learn nothing.
 """
 
 from __future__ import annotations

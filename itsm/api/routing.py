@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from itsm.api.auth import Policy
-from itsm.api.forms import Form, Shape
+from itsm.api.forms import Form
+from itsm.api.shapes import Shape
 from itsm.people.access import Scope
 
 PREFIX: Final = "/api/v1"

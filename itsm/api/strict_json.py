@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 means it, read without surprises (RFC 7493's I-JSON): what another reader might understand otherwise is refused.
+"""JSON without surprises: what another reader might understand otherwise is refused (RFC 8259; RFC 7493, I-JSON).
 
-Python's own reader takes NaN, repeated members, unpaired surrogates and numbers of any length; orjson takes repeated members and
-rounds long numbers. Here each of these is `malformed_json`, and so is what would take long: very many values, deep nesting.
+Python's own reader takes NaN, repeated members, unpaired surrogates and numbers of any length; orjson takes repeated members
+and rounds long numbers. Here each is `malformed_json`, and so is what would take long: very many values, deep nesting.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from itsm.api import conditions, paging, representation
 from itsm.api.auth import SIGNED_IN, may
-from itsm.api.forms import Fault, Form, Listed, Shape, Text, Values
-from itsm.api.representation import CATEGORIES, TicketShape
+from itsm.api.forms import Fault, Form, Listed, Text, Values, fault
+from itsm.api.representation import TicketShape
 from itsm.api.routing import Answer, Resource
+from itsm.api.shapes import CATEGORIES, Shape, many
 from itsm.people.access import Permission
 from itsm.tickets import commands, listing, queries, search
 from itsm.tickets.commands import NewTicket
@@ -27,7 +28,7 @@ ME = "me"
 """The word that stands for the caller in filters by person."""
 
 MOST_KEYS = 3
-_URGENT_FIRST = "priority"
+_RANKED = "priority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +49,29 @@ class ListQuery:
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _said(most: int, note: str, **more: Any) -> Text:
-    return Text(most, metadata={"description": note}, **more)
-
-
 class NewTicketForm(Form):
     """A ticket to be opened."""
 
     makes = NewTicket
 
-    type = _said(100, "The name of its workflow.", required=True)
-    title = _said(LONGEST["title"], "One line that says what it is about.", required=True)
-    description = _said(LONGEST["description"], "The whole of it, in Markdown.", least=0, load_default="")
-    fields_ = Values(
-        data_key="fields", attribute="fields", load_default=dict, metadata={"description": "Fields that its workflow declares."}
-    )
-    service = _said(200, "The key of the service it is about.", load_default=None)
-    ci = _said(200, "The key of the configuration item it is about.", load_default=None)
-    requester = _said(100, "The login of whom it is for, if not for you; staff only.", load_default=None)
+    type = Text("The name of its workflow.", 100, required=True, example="incident")
+    title = Text("One line that says what it is about.", LONGEST["title"], required=True)
+    description = Text("The whole of it, in Markdown.", LONGEST["description"], least=0, load_default="")
+    fields_ = Values("Fields that its workflow declares.", data_key="fields", attribute="fields", load_default=dict)
+    service = Text("The key of the service it is about.", load_default=None)
+    ci = Text("The key of the configuration item it is about.", load_default=None)
+    requester = Text("The login of whom it is for, if not for you; staff only.", 100, load_default=None)
 
 
 class EditForm(Form):
     """Fields to be changed; null empties one. The state is none of them: see transitions."""
 
-    title = _said(LONGEST["title"], "One line that says what it is about.")
-    description = _said(LONGEST["description"], "The whole of it, in Markdown.", least=0, allow_none=True)
-    service = _said(200, "The key of the service it is about.", allow_none=True)
-    ci = _said(200, "The key of the configuration item it is about.", allow_none=True)
-    requester = _said(100, "The login of whom it is for.")
-    fields_ = Values(data_key="fields", attribute="fields", metadata={"description": "Fields that its workflow declares."})
+    title = Text("One line that says what it is about.", LONGEST["title"])
+    description = Text("The whole of it, in Markdown.", LONGEST["description"], least=0, allow_none=True)
+    service = Text("The key of the service it is about.", allow_none=True)
+    ci = Text("The key of the configuration item it is about.", allow_none=True)
+    requester = Text("The login of whom it is for.", 100)
+    fields_ = Values("Fields that its workflow declares.", data_key="fields", attribute="fields")
 
     @staticmethod
     def makes(**given: Any) -> Edit:
@@ -99,40 +94,38 @@ class SortField(Text):
         unknown = [name for name in names if name not in listing.SORT_COLUMNS]
         if unknown:
             known = ", ".join(listing.SORT_COLUMNS)
-            raise ValidationError([Fault("unknown_sort", f"A list cannot be sorted by “{unknown[0]}”, only by {known}.")])
+            raise fault("unknown_sort", f"A list cannot be sorted by “{unknown[0]}”, only by {known}.")
         if len(names) > MOST_KEYS or len(set(names)) < len(names):
-            raise ValidationError([Fault("invalid_value", f"A list is sorted by up to {MOST_KEYS} different fields.")])
-        # “-priority” asks for the highest priority first: the lowest rank.
-        return tuple(Key(name, word.startswith("-") == (name == _URGENT_FIRST)) for name, word in zip(names, words, strict=True))
+            raise fault("invalid_value", f"A list is sorted by up to {MOST_KEYS} different fields.")
+        return tuple(_key(word) for word in words)
 
     def _validate(self, value: Any) -> None:
         """Checked while it was read."""
 
 
-def _filter(note: str, **more: Any) -> Listed:
-    return Listed(metadata={"description": f"{note} Several values with commas between them mean any of them."}, **more)
+def _key(word: str) -> Key:
+    name, turned = word.removeprefix("-"), word.startswith("-")
+    # `-priority` asks for the highest priority first, and that has the lowest rank.
+    return Key(name, first_low=turned if name == _RANKED else not turned)
 
 
 class ListForm(Form):
-    """Which tickets, in which order."""
+    """Which tickets, in which order. Several values of a filter, with commas between them, mean any of them."""
 
-    type = _filter("Names of workflows.")
-    state = _filter("States, as workflows name them.")
-    category = _filter("Categories of states.", item=Text(choices=CATEGORIES))
-    group = _filter("Keys of groups; `none` for tickets without one.")
-    assignee = _filter("Logins; `me`; `none` for tickets that nobody works on.")
-    requester = _filter("Logins; `me`.")
-    service = _filter("Keys of services.")
-    ci = _filter("Keys of configuration items.")
-    parent = _filter("Numbers of tickets that they are a part of.")
-    q = Text(search.LONGEST, load_default=None, metadata={"description": "Words to be found in what was written; the last may be a beginning."})
+    type = Listed("Names of workflows.")
+    state = Listed("States, as workflows name them.")
+    category = Listed("Categories of states.", choices=CATEGORIES)
+    group = Listed("Keys of groups; `none` for tickets without one.")
+    assignee = Listed("Logins; `me`; `none` for tickets that nobody works on.")
+    requester = Listed("Logins; `me`.")
+    service = Listed("Keys of services.")
+    ci = Listed("Keys of configuration items.")
+    parent = Listed("Numbers of tickets that they are a part of.")
+    q = Text("Words to be found in what was written; the last may be a beginning.", search.LONGEST, load_default=None)
     sort = SortField(
-        200,
-        load_default=(Key("updated_at", first_low=False),),
-        metadata={
-            "description": "Up to three of `priority`, `updated_at`, `created_at`, `number`; `-` puts the highest first.",
-            "example": "-priority,updated_at",
-        },
+        "Up to three of `priority`, `updated_at`, `created_at`, `number`; `-` puts the highest first. Usually `-updated_at`.",
+        load_default=lambda: listing.NEWEST_FIRST,
+        example="-priority,updated_at",
     )
     limit = paging.limit_field()
     cursor = paging.cursor_field()
@@ -151,7 +144,7 @@ class ListForm(Form):
 class TicketPageShape(Shape):
     """A page of tickets."""
 
-    items = fields.List(fields.Nested(TicketShape), required=True)
+    items = many(TicketShape)
     next = paging.next_field()
 
 
@@ -174,7 +167,7 @@ def find(tx: Tx, query: ListQuery) -> Answer:
     """
     filters = {name: _meant(tx, name, values) for name, values in query.filters.items()}
     words = search.words(query.q or "")
-    asked = {"filters": filters, "words": words, "sort": [[key.name, key.first_low] for key in query.sort], "q": query.q is not None}
+    asked = [filters, words, [[key.name, key.first_low] for key in query.sort]]
     place = None if query.cursor is None else paging.unseal(tx, asked, query.cursor)
     if query.q is not None and not words:
         return Answer({"items": [], "next": None})
@@ -182,7 +175,7 @@ def find(tx: Tx, query: ListQuery) -> Answer:
     visible = queries.visible_fields_of_many(tx, page.tickets)
     items = [representation.ticket(tx, record, seen) for record, seen in zip(page.tickets, visible, strict=True)]
     cursor = None if page.next is None else paging.seal(tx, asked, page.next)
-    return Answer({"items": items, "next": cursor}, headers=paging.next_link(request.path, _given(), cursor))
+    return Answer({"items": items, "next": cursor}, headers=paging.next_link(request, cursor))
 
 
 @tickets.get("/tickets/{number}", policy=SIGNED_IN, answers={200: TicketShape(), 304: None}, etag=True)
@@ -197,9 +190,7 @@ def read(tx: Tx, number: str) -> Answer:
     return representation.answer(tx, record)
 
 
-@tickets.patch(
-    "/tickets/{number}", policy=SIGNED_IN, body=EditForm(), answers={200: TicketShape()}, if_match=True, etag=True
-)
+@tickets.patch("/tickets/{number}", policy=SIGNED_IN, body=EditForm(), answers={200: TicketShape()}, if_match=True, etag=True)
 def edit(tx: Tx, number: str, body: Edit, versions: frozenset[int] | None) -> Answer:
     """Change fields of a ticket, never its state.
 
@@ -221,7 +212,3 @@ def _meant(tx: Tx, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     if name in {"assignee", "requester"}:
         values = tuple(tx.actor.login if value == ME else value for value in values)
     return tuple(sorted(set(values)))
-
-
-def _given() -> dict[str, str]:
-    return {name: value for name, value in request.args.items() if value and name != "cursor"}

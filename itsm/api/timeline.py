@@ -10,12 +10,12 @@ from marshmallow import fields
 
 from itsm.api import paging
 from itsm.api.auth import SIGNED_IN
-from itsm.api.forms import Form, Shape
-from itsm.api.representation import address, instant, text
+from itsm.api.forms import Form
 from itsm.api.routing import Answer, Resource
-from itsm.tickets import story
+from itsm.api.shapes import Shape, instant, many, now_and_then, text, whole
+from itsm.tickets import timeline as story
 from itsm.tickets.desk import Tx
-from itsm.tickets.story import Entry
+from itsm.tickets.timeline import Entry
 
 timeline = Resource("Timeline", "What happened to a ticket: who, when, from what to what, why.")
 
@@ -43,7 +43,7 @@ class TimelineForm(Form):
 class SaidShape(Shape):
     """What somebody wrote."""
 
-    id = fields.Integer(required=True)
+    id = whole("Which comment.")
     body = text("The words, in Markdown.")
     visibility = text("`public`, or `internal` for what staff alone may read.")
 
@@ -51,17 +51,19 @@ class SaidShape(Shape):
 class EntryShape(Shape):
     """One thing that happened."""
 
-    seq = fields.Integer(required=True, metadata={"description": "Its place in the ticket's story."})
+    seq = whole("Its place in the ticket's story.")
     at = instant("When it happened.")
-    recorded_at = fields.AwareDateTime(metadata={"description": "When it was written down, if that was at another time: imported history."})
+    recorded_at = fields.AwareDateTime(
+        metadata={"description": "When it was written down, if at another time: imported history."}
+    )
     kind = text("What happened.", example="moved")
     actor = text("The login of who did it; `system` for the desk itself.")
     on_behalf_of = text("Whose deed the desk carried on.", optional=True)
     channel = text("The way it came in.", example="api")
     internal = fields.Boolean(metadata={"description": "True for what staff alone are told; absent otherwise."})
-    from_ = fields.String(data_key="from", metadata={"description": "The state it left."})
-    to = fields.String(metadata={"description": "The state it came into."})
-    trigger = fields.String(metadata={"description": "The move that was made."})
+    from_ = now_and_then("The state it left.", data_key="from")
+    to = now_and_then("The state it came into.")
+    trigger = now_and_then("The move that was made.")
     changes = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.Raw()),
@@ -74,7 +76,7 @@ class EntryShape(Shape):
 class TimelineShape(Shape):
     """A stretch of a ticket's story."""
 
-    items = fields.List(fields.Nested(EntryShape), required=True)
+    items = many(EntryShape)
     next = paging.next_field()
 
 
@@ -89,8 +91,8 @@ def read(tx: Tx, number: str, query: TimelineQuery) -> Answer:
     after = 0 if query.cursor is None else paging.unseal(tx, asked, query.cursor)[0]
     told = story.read(tx, number, after, query.limit)
     cursor = None if told.next is None else paging.seal(tx, asked, (told.next,))
-    headers = paging.next_link(f"{address(number)}/timeline", _given(), cursor)
-    return Answer({"items": [_item(entry) for entry in told.entries], "next": cursor}, headers=headers)
+    items = [_item(entry) for entry in told.entries]
+    return Answer({"items": items, "next": cursor}, headers=paging.next_link(request, cursor))
 
 
 def _item(entry: Entry) -> dict[str, Any]:
@@ -115,7 +117,3 @@ def _item(entry: Entry) -> dict[str, Any]:
     if details:
         item["details"] = details
     return item
-
-
-def _given() -> dict[str, str]:
-    return {name: value for name, value in request.args.items() if value and name != "cursor"}

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from marshmallow import fields
-
 from itsm.api import conditions, representation
 from itsm.api.auth import SIGNED_IN
-from itsm.api.forms import Form, Shape, Text, Values
-from itsm.api.representation import TicketShape, text
+from itsm.api.forms import Form, Text, Values
+from itsm.api.representation import TicketShape
 from itsm.api.routing import Answer, Resource
+from itsm.api.shapes import Shape, flag, many, open_object, text
 from itsm.api.tickets import seen
 from itsm.platform.errors import DeskError
 from itsm.tickets import commands, facts, queries
@@ -38,13 +37,9 @@ class MoveForm(Form):
 
     makes = Move
 
-    trigger = Text(100, required=True, metadata={"description": "What is to be done.", "example": "resolve"})
-    fields_ = Values(
-        data_key="fields", attribute="fields", load_default=dict, metadata={"description": "Fields to be filled or changed with it."}
-    )
-    comment = Text(
-        MARKDOWN_MAX, load_default=None, metadata={"description": "What is to be said with it, for everyone who sees the ticket."}
-    )
+    trigger = Text("What is to be done.", 100, required=True, example="resolve")
+    fields_ = Values("Fields to be filled or changed with it.", data_key="fields", attribute="fields", load_default=dict)
+    comment = Text("What is to be said with it, for everyone who sees the ticket.", MARKDOWN_MAX, load_default=None)
 
 
 class BlockShape(Shape):
@@ -60,27 +55,23 @@ class OfferShape(Shape):
     trigger = text("What to send to make it.", example="resolve")
     title = text("The same for people.")
     to = text("The state it leads to, as far as it is settled which.", optional=True)
-    possible = fields.Boolean(required=True, metadata={"description": "Whether the caller may make it now, given its inputs."})
-    inputs = fields.Dict(
-        keys=fields.String(),
-        required=True,
-        metadata={"description": "The fields it takes, as a JSON Schema of the member `fields`; those under `required` must be sent."},
-    )
-    comment_required = fields.Boolean(required=True, metadata={"description": "Whether it must be explained."})
-    blocked = fields.List(fields.Nested(BlockShape), required=True, metadata={"description": "Every reason why it is not possible."})
+    possible = flag("Whether the caller may make it now, given its inputs.")
+    inputs = open_object("The fields it takes, as a JSON Schema of the member `fields`; those under `required` must be sent.")
+    comment_required = flag("Whether it must be explained.")
+    blocked = many(BlockShape, "Every reason why it is not possible.")
 
 
 class OffersShape(Shape):
     """Every move of the ticket's workflow that begins where the ticket is, and those that do not, with why."""
 
-    items = fields.List(fields.Nested(OfferShape), required=True)
+    items = many(OfferShape)
 
 
 @transitions.get("/tickets/{number}/transitions", policy=SIGNED_IN, answers={200: OffersShape()}, etag=True)
 def offers(tx: Tx, number: str) -> Answer:
     """What the caller may do to a ticket now.
 
-    The same rules answer here and where a move is made: what is possible here succeeds there, unless something happens in between.
+    The same rules answer here and where a move is made: what is possible here succeeds there, if nothing happens in between.
     """
     record = queries.ticket(tx, number)
     case = record.case(**facts.gather(tx, record, record.process.needs()))
@@ -96,8 +87,8 @@ def offers(tx: Tx, number: str) -> Answer:
 def fire(tx: Tx, number: str, body: Move, versions: frozenset[int] | None) -> Answer:
     """Move a ticket.
 
-    All that the move does to this ticket is done together or not at all. A refusal names every reason: 403 if it is not yours to
-    make, 409 if the ticket is not ready for it, 422 if an input is missing or wrong.
+    All that the move does to this ticket is done together or not at all. A refusal names every reason: 403 if it is not yours
+    to make, 409 if the ticket is not ready for it, 422 if an input is missing or wrong.
     """
     record = commands.transition(tx, number, body.trigger, body.fields, body.comment, seen(tx, number, versions))
     return representation.answer(tx, record)

@@ -65,19 +65,20 @@ _WITHDRAW_ALL = Prepared(
 def request(tx: Tx, record: Record, effect: Effect) -> None:
     """The action `request_approval`: open a round, and let those who are asked see the ticket.
 
-    Those the action excludes never count. Where nobody is left to ask, the log says so, and nothing is approved.
+    Those the action excludes never count. Where too few are left to ask, the log says so, nobody is asked, and nothing is approved.
     """
     excluded = {record.values.get(str(relation)) for relation in _listed(effect.arguments.get("exclude"))}
     asked: dict[str, None] = {}
     for recipient in _listed(effect.arguments["from"]):
         asked.update(dict.fromkeys(login for login in effects.recipients(tx, record, recipient) if login not in excluded))
     people = [row for login in asked if (row := tx.session.first(_PEOPLE, login=login)) is not None]
-    if not people:
-        records.append(tx, record, "nobody_to_approve", {"from": effect.arguments["from"]}, internal=True)
+    needed = rules.needed(effect.arguments.get("rule"), len(people))
+    if len(people) < max(needed, 1):
+        told = {"from": effect.arguments["from"], "needed": needed, "found": [person.login for person in people]}
+        records.append(tx, record, "too_few_approvers", told, internal=True)
         return
     tx.session.run(_WITHDRAW_ALL, ticket=record.id, now=tx.now)
     round_ = int(tx.session.one(_ROUND, ticket=record.id).round) + 1
-    needed = rules.needed(effect.arguments.get("rule"), len(people))
     tx.session.run_many(
         _ASK,
         [
@@ -95,7 +96,9 @@ def request(tx: Tx, record: Record, effect: Effect) -> None:
     for person in people:
         if tx.session.first(_SEES, ticket=record.id, user=person.id) is None:
             tx.session.run(_LET_SEE, ticket=record.id, user=person.id)
-    records.append(tx, record, "approval_requested", {"round": round_, "of": [person.login for person in people], "needed": needed})
+    records.append(
+        tx, record, "approval_requested", {"round": round_, "of": [person.login for person in people], "needed": needed}
+    )
 
 
 def decide(tx: Tx, approval_id: int, decision: str, comment: str | None) -> Record:

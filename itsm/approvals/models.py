@@ -13,8 +13,8 @@ from itsm.platform.schema import Base, BigId, Instant
 class Approval(Base):
     """One person's question within a round of a ticket. `decision` is null until it is answered, and never changes then.
 
-    `round` counts the requests for approval of the ticket; `needed` is how many approvals that round wants; `state` is the state
-    of the ticket that the question belongs to: when the ticket leaves it, what is still open is void.
+    `round` counts the requests for approval of the ticket; `needed` is how many approvals that round wants; `state` is the
+    state of the ticket that the question belongs to: when the ticket leaves it, what is still open is void.
     """
 
     __tablename__ = "approvals"

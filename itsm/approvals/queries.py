@@ -29,11 +29,16 @@ _COLUMNS = (
     User.login.label("approver"),
 )
 _SELECT = (
-    sa.select(*_COLUMNS).join(Ticket, Ticket.id == Approval.ticket_id).join(User, User.id == Approval.approver_id).order_by(Approval.id)
+    sa.select(*_COLUMNS)
+    .join(Ticket, Ticket.id == Approval.ticket_id)
+    .join(User, User.id == Approval.approver_id)
+    .order_by(Approval.id)
 )
 _KINDS = ("everything", "staff", "organisation", "own")
 _MINE = {
-    kind: Prepared(_SELECT.where(Approval.approver_id == sa.bindparam("me"), Approval.decision.is_(None), visible_to(kind)).limit(MOST))
+    kind: Prepared(
+        _SELECT.where(Approval.approver_id == sa.bindparam("me"), Approval.decision.is_(None), visible_to(kind)).limit(MOST)
+    )
     for kind in _KINDS
 }
 _OF_TICKET = {kind: Prepared(_SELECT.where(Ticket.number == sa.bindparam("number"), visible_to(kind))) for kind in _KINDS}

@@ -25,11 +25,13 @@ class Tally:
 
 
 def needed(rule: object, asked: int) -> int:
-    """How many approvals a rule wants of so many people asked: `any`, `all`, or `{at_least: n}` (never more than were asked)."""
+    """How many approvals a rule wants of so many people asked: `any`, `all`, or `{at_least: n}` (never more than were
+    asked).
+    """
     if rule == "all":
         return asked
     if isinstance(rule, dict):
-        return min(int(rule["at_least"]), asked)
+        return int(rule["at_least"])
     return 1
 
 

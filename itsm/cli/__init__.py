@@ -1,4 +1,5 @@
-"""The command line: one module per group of commands, imported only when called, so that `itsm workflow check` needs no database.
+"""The command line: one module per group of commands, imported only when called, so that `itsm workflow check` needs no
+database.
 
 Commands take their desk from `wiring`, which `app.py` fills; faults end in one sentence and an exit code, never in a traceback.
 """

@@ -1,7 +1,7 @@
 """The demo's world: a company with people, groups, services and three months of tickets, lived through the real commands.
 
-Nothing is written behind the engine's back: a frozen clock is moved from deed to deed, each deed is a command of the person who does
-it, and the sweeper does what falls due in between. So the demo's history, timers and audit log are as true as any.
+Nothing is written behind the engine's back: a frozen clock is moved from deed to deed, each deed is a command of the person
+who does it, and the sweeper does what falls due in between. So the demo's history, timers and audit log are as true as any.
 """
 
 from __future__ import annotations
@@ -75,7 +75,11 @@ STAFF: tuple[tuple[str, str, str, str | None, tuple[str, ...]], ...] = (
     ("admin", "Administrator", "admin", "internal", ()),
 )
 
-ITEMS = (("lt-0417", "Laptop of Mara Brandt", "laptop"), ("prn-3a", "Printer third floor", "printer"), ("erp-db", "ERP database", "server"))
+ITEMS = (
+    ("lt-0417", "Laptop of Mara Brandt", "laptop"),
+    ("prn-3a", "Printer third floor", "printer"),
+    ("erp-db", "ERP database", "server"),
+)
 
 
 def prepare(wiring: Wiring, *, fresh: bool) -> Settings:
@@ -214,7 +218,9 @@ class _Simulation:
     def _incident(self) -> None:
         story = self.chance.choice(INCIDENTS)
         who = self.chance.choice([login for login, _, role, organisation, _ in STAFF if role == "requester"])
-        new = NewTicket("incident", story.title, story.text, {"urgency": self.chance.choice(story.urgencies)}, service=story.service)
+        new = NewTicket(
+            "incident", story.title, story.text, {"urgency": self.chance.choice(story.urgencies)}, service=story.service
+        )
         number = self._create(who, new)
         agent, group = self._worker(story.group)
         steps: list[Step] = [
@@ -222,7 +228,11 @@ class _Simulation:
             Step(agent, "start", wait=(0.2, 10)),
         ]
         if self.chance.random() < 0.3:
-            steps.append(Step(agent, "hold", {"pending_reason": self.chance.choice(("user", "vendor"))}, wait=(0.3, 4), say=story.question))
+            steps.append(
+                Step(
+                    agent, "hold", {"pending_reason": self.chance.choice(("user", "vendor"))}, wait=(0.3, 4), say=story.question
+                )
+            )
             steps.append(Step(who, "", wait=(2, 70), say="Thank you, here is what you asked for."))
             steps.append(Step(agent, "resume", wait=(0.5, 8)))
         code = self.chance.choices(("fixed", "workaround", "user_error", "not_reproducible"), (70, 15, 10, 5))[0]

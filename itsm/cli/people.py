@@ -27,13 +27,27 @@ def user() -> None:
 @click.option("--email", default=None)
 @click.pass_obj
 def add(
-    wiring: Wiring, login: str, name: str | None, roles: tuple[str, ...], organisation: str | None, groups: tuple[str, ...], email: str | None
+    wiring: Wiring,
+    login: str,
+    name: str | None,
+    roles: tuple[str, ...],
+    organisation: str | None,
+    groups: tuple[str, ...],
+    email: str | None,
 ) -> None:
     """Add a user."""
     desk = wiring.build(from_environment()).desk
     with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
         commands.add_user(
-            tx.session, desk.roles, login, name or login, frozenset(roles), tx.now, "cli", email=email, organisation=organisation
+            tx.session,
+            desk.roles,
+            login,
+            name or login,
+            frozenset(roles),
+            tx.now,
+            "cli",
+            email=email,
+            organisation=organisation,
         )
         for group in groups:
             commands.join(tx.session, login, group, tx.now, "cli")

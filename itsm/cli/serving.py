@@ -117,5 +117,3 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
             return application  # type: ignore[no-any-return]
 
     Server().run()
-
-

@@ -96,5 +96,3 @@ def doctor(wiring: Wiring, as_json: bool) -> None:
             click.echo(f"{'ok   ' if sound else 'WRONG'} {what:14} {says}")
     if not all(sound for _, sound, _ in findings):
         raise SystemExit(1)
-
-

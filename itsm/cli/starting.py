@@ -1,4 +1,6 @@
-"""The starting set of `config/`: organisations, groups and services that a first start loads; kept in the database afterwards."""
+"""The starting set of `config/`: organisations, groups and services that a first start loads; kept in the database
+afterwards.
+"""
 
 from __future__ import annotations
 

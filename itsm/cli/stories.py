@@ -19,23 +19,105 @@ class Story:
 
 
 INCIDENTS = (
-    Story("Screen stays black", "Since this morning the second screen shows nothing.", "desktop", "The cable was loose.", "workplace"),
-    Story("VPN drops every few minutes", "From home the connection breaks about every ten minutes.", "network", "New client profile installed.", "remote-access", urgencies=("critical", "high", "medium")),
-    Story("Printer on the third floor jams", "Every second page is stuck.", "desktop", "Rollers cleaned and replaced.", "printing"),
-    Story("Cannot sign in to the ERP", "It says that my account is locked.", "applications", "Account unlocked, password changed by the user.", "erp", urgencies=("critical", "high")),
-    Story("Mail does not arrive", "Mails from our supplier are missing since yesterday.", "infrastructure", "Released from quarantine; sender allowed.", "email"),
-    Story("Laptop is very slow", "Starting takes ten minutes.", "desktop", "The disk was full; old profiles removed.", "workplace"),
-    Story("No sound in meetings", "Nobody hears me.", "service-desk", "The wrong microphone was chosen.", "files", urgencies=("medium", "low")),
-    Story("Shared drive is gone", "Drive P: is not there any more.", "infrastructure", "The mapping was restored by policy.", "files"),
-    Story("Wireless is weak in room 2.14", "Video calls freeze there.", "network", "Access point moved and channel changed.", "network-access"),
-    Story("CRM shows yesterday's figures", "The dashboard was not updated overnight.", "applications", "The nightly load was started again.", "crm"),
-    Story("Phone does not ring", "Calls go straight to the mailbox.", "desktop", "Forwarding had been switched on.", "mobile", urgencies=("medium", "low")),
-    Story("Intranet search finds nothing", "Any word gives zero results.", "applications", "The index was rebuilt.", "intranet", urgencies=("low", "medium")),
-    Story("Suspicious mail with a link", "I clicked before I thought.", "security", "Password reset, device scanned, nothing found.", "email", urgencies=("critical", "high")),
+    Story(
+        "Screen stays black",
+        "Since this morning the second screen shows nothing.",
+        "desktop",
+        "The cable was loose.",
+        "workplace",
+    ),
+    Story(
+        "VPN drops every few minutes",
+        "From home the connection breaks about every ten minutes.",
+        "network",
+        "New client profile installed.",
+        "remote-access",
+        urgencies=("critical", "high", "medium"),
+    ),
+    Story(
+        "Printer on the third floor jams", "Every second page is stuck.", "desktop", "Rollers cleaned and replaced.", "printing"
+    ),
+    Story(
+        "Cannot sign in to the ERP",
+        "It says that my account is locked.",
+        "applications",
+        "Account unlocked, password changed by the user.",
+        "erp",
+        urgencies=("critical", "high"),
+    ),
+    Story(
+        "Mail does not arrive",
+        "Mails from our supplier are missing since yesterday.",
+        "infrastructure",
+        "Released from quarantine; sender allowed.",
+        "email",
+    ),
+    Story(
+        "Laptop is very slow", "Starting takes ten minutes.", "desktop", "The disk was full; old profiles removed.", "workplace"
+    ),
+    Story(
+        "No sound in meetings",
+        "Nobody hears me.",
+        "service-desk",
+        "The wrong microphone was chosen.",
+        "files",
+        urgencies=("medium", "low"),
+    ),
+    Story(
+        "Shared drive is gone",
+        "Drive P: is not there any more.",
+        "infrastructure",
+        "The mapping was restored by policy.",
+        "files",
+    ),
+    Story(
+        "Wireless is weak in room 2.14",
+        "Video calls freeze there.",
+        "network",
+        "Access point moved and channel changed.",
+        "network-access",
+    ),
+    Story(
+        "CRM shows yesterday's figures",
+        "The dashboard was not updated overnight.",
+        "applications",
+        "The nightly load was started again.",
+        "crm",
+    ),
+    Story(
+        "Phone does not ring",
+        "Calls go straight to the mailbox.",
+        "desktop",
+        "Forwarding had been switched on.",
+        "mobile",
+        urgencies=("medium", "low"),
+    ),
+    Story(
+        "Intranet search finds nothing",
+        "Any word gives zero results.",
+        "applications",
+        "The index was rebuilt.",
+        "intranet",
+        urgencies=("low", "medium"),
+    ),
+    Story(
+        "Suspicious mail with a link",
+        "I clicked before I thought.",
+        "security",
+        "Password reset, device scanned, nothing found.",
+        "email",
+        urgencies=("critical", "high"),
+    ),
 )
 
 REQUESTS = (
-    Story("Laptop for a new colleague", "Starts on the first of next month.", "desktop", "Handed over and signed for.", "workplace"),
+    Story(
+        "Laptop for a new colleague",
+        "Starts on the first of next month.",
+        "desktop",
+        "Handed over and signed for.",
+        "workplace",
+    ),
     Story("Licence for the drawing program", "Needed for the trade fair.", "desktop", "Licence assigned.", "workplace"),
     Story("Shared mailbox for the project", "Six people need it.", "infrastructure", "Mailbox made, members added.", "email"),
     Story("Access to the sales reports", "Read only is enough.", "applications", "Role granted.", "crm"),
@@ -44,14 +126,47 @@ REQUESTS = (
 )
 
 PROBLEMS = (
-    Story("VPN drops since the client update", "Fourteen incidents in two weeks.", "network", "The vendor's fixed client is rolled out.", question="The new client renegotiates its keys too often."),
-    Story("Nightly CRM load fails about once a week", "Always after the backup ran long.", "applications", "Load waits for the backup.", question="Load and backup want the same lock."),
-    Story("Print server stops on Mondays", "Queue is full at eight.", "infrastructure", "Spooler moved to its own disk.", question="The log fills the disk over the weekend."),
+    Story(
+        "VPN drops since the client update",
+        "Fourteen incidents in two weeks.",
+        "network",
+        "The vendor's fixed client is rolled out.",
+        question="The new client renegotiates its keys too often.",
+    ),
+    Story(
+        "Nightly CRM load fails about once a week",
+        "Always after the backup ran long.",
+        "applications",
+        "Load waits for the backup.",
+        question="Load and backup want the same lock.",
+    ),
+    Story(
+        "Print server stops on Mondays",
+        "Queue is full at eight.",
+        "infrastructure",
+        "Spooler moved to its own disk.",
+        question="The log fills the disk over the weekend.",
+    ),
 )
 
 CHANGES = (
-    Story("Update of the mail gateway", "Security fixes of the vendor.", "infrastructure", "Snapshot, update, test mail both ways."),
-    Story("New firewall rules for the warehouse", "Scanners need to reach the new server.", "network", "Load the rule set, test with one scanner."),
-    Story("ERP database to the next minor version", "End of support in autumn.", "infrastructure", "Dump, upgrade, analyse, smoke test."),
+    Story(
+        "Update of the mail gateway",
+        "Security fixes of the vendor.",
+        "infrastructure",
+        "Snapshot, update, test mail both ways.",
+    ),
+    Story(
+        "New firewall rules for the warehouse",
+        "Scanners need to reach the new server.",
+        "network",
+        "Load the rule set, test with one scanner.",
+    ),
+    Story(
+        "ERP database to the next minor version",
+        "End of support in autumn.",
+        "infrastructure",
+        "Dump, upgrade, analyse, smoke test.",
+    ),
     Story("Replace the core switch in building B", "Out of maintenance.", "network", "Rack, cable, move uplinks one by one."),
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as made
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from itsm.workflow import values as workflow_values
@@ -74,13 +75,6 @@ class Origin:
     template: str | None = None
     constant: Value = None
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-        if self.template is not None:
-            return placeholders(self.template)
-        return () if self.column is None else (self.column,)
-
     def value(self, row: Mapping[str, str], dates: Dates) -> Value:
         """What the row says of the field; None where it says nothing. A key of the source is given as it stands there.
 
@@ -106,6 +100,8 @@ class Origin:
         return self.column is None or row.get(self.column) in self.values or row.get(self.column) is None
 
     def _accepted(self, word: str, dates: Dates) -> Value:
+        if self.field.name == "title" and len(word) > (longest := workflow_values.longest(self.field)):
+            word = f"{word[: longest - 1]}…"
         value = workflow_values.accept(self.field, _converted(self.field.type, word, dates))
         if isinstance(value, workflow_values.Fault):
             raise Unfit(f"“{self.column}” says “{word[:80]}”, but {self.field.name} {value.must}.")
@@ -142,6 +138,7 @@ def filled(template: str, row: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: row.get(found[1], ""), template)
 
 
+@lru_cache(maxsize=10_000)
 def key_of(pattern: str, name: str) -> str:
     """The key that a name of the source gets: small ASCII letters, digits and `_.@+`, and dashes for all else.
 

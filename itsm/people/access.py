@@ -93,7 +93,9 @@ SYSTEM = Actor(
     login="system",
     name="The desk",
     roles=frozenset({"system"}),
-    permissions=frozenset({Permission.READ_ALL, Permission.NOTE, Permission.WORK, Permission.CREATE, Permission.CREATE_FOR_OTHERS}),
+    permissions=frozenset(
+        {Permission.READ_ALL, Permission.NOTE, Permission.WORK, Permission.CREATE, Permission.CREATE_FOR_OTHERS}
+    ),
 )
 
 

@@ -59,9 +59,7 @@ _REVOKE_ALL = Prepared(
     .where(_TOKENS.c.user_id == sa.bindparam("user"), _TOKENS.c.revoked_at.is_(None))
     .values(revoked_at=sa.bindparam("now"))
 )
-_TELL = Prepared(
-    sa.insert(_EVENTS).values({name: sa.bindparam(name) for name in ("at", "actor", "kind", "payload")})
-)
+_TELL = Prepared(sa.insert(_EVENTS).values({name: sa.bindparam(name) for name in ("at", "actor", "kind", "payload")}))
 
 
 def tell(session: Session, now: datetime, actor: str, kind: str, payload: Mapping[str, Any]) -> None:

@@ -32,7 +32,10 @@ def load(path: Path) -> Roles:
         if word not in set(Permission)
     ]
     faults += [
-        f"{path}: {role}: there is no role {other}" for role, says in told.items() for other in says.get("includes") or () if other not in told
+        f"{path}: {role}: there is no role {other}"
+        for role, says in told.items()
+        for other in says.get("includes") or ()
+        if other not in told
     ]
     if faults:
         raise DeskError(Kind.SETUP, "bad_configuration", "; ".join(faults))

@@ -211,7 +211,7 @@ class Database:
         committing = False
         try:
             connection = self.engine.raw_connection()
-        except (self._driver_error, sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
+        except (self.driver_error, sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
             raise _unavailable() from error
         try:
             session = Session(connection, self.dialect, self.on_statement)
@@ -222,7 +222,7 @@ class Database:
             yield session
             committing = True
             connection.commit()
-        except self._driver_error as error:
+        except self.driver_error as error:
             self._discard(connection, error)
             translated = self._translate(error)
             if translated is None:
@@ -254,7 +254,8 @@ class Database:
         self.engine.dispose()
 
     @property
-    def _driver_error(self) -> type[Exception]:
+    def driver_error(self) -> type[Exception]:
+        """The base of what the driver raises; what reaches a caller as such is a fault of ours, or of the data."""
         driver = self.dialect.dbapi
         assert driver is not None
         error: type[Exception] = driver.Error
@@ -266,7 +267,7 @@ class Database:
                 connection.rollback()
                 return
             connection.invalidate(error)
-        except self._driver_error as gone:
+        except self.driver_error as gone:
             connection.invalidate(gone)
         if self.is_postgresql:
             self.engine.dispose()  # what killed this connection has most likely killed the idle ones too
@@ -328,7 +329,7 @@ class Database:
             f"-c {name}={value}"
             for name, value in {
                 "statement_timeout": int(self._statement_timeout * 1000),
-                "lock_timeout": int(self._statement_timeout * 1000),
+                "lock_timeout": int(self._statement_timeout * 800),  # the first to run out names the cause
                 "idle_in_transaction_session_timeout": 60_000,
                 "timezone": "UTC",
             }.items()

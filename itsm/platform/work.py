@@ -25,7 +25,13 @@ class Timer(Base):
     __tablename__ = "timers"
     __table_args__ = (
         sa.UniqueConstraint("ticket_id", "kind", "name", "cycle"),
-        sa.Index("ix_timers_due", "due_at", "id", sqlite_where=sa.text("parked_at IS NULL"), postgresql_where=sa.text("parked_at IS NULL")),
+        sa.Index(
+            "ix_timers_due",
+            "due_at",
+            "id",
+            sqlite_where=sa.text("parked_at IS NULL"),
+            postgresql_where=sa.text("parked_at IS NULL"),
+        ),
         {"sqlite_autoincrement": True},  # ids are never used again: an old claim must not match a newer row
     )
 
@@ -48,7 +54,12 @@ class OutboxMessage(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        sa.Index("ix_outbox_pending", "id", sqlite_where=sa.text("delivered_at IS NULL"), postgresql_where=sa.text("delivered_at IS NULL")),
+        sa.Index(
+            "ix_outbox_pending",
+            "id",
+            sqlite_where=sa.text("delivered_at IS NULL"),
+            postgresql_where=sa.text("delivered_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -33,12 +33,10 @@ _ACTIVE_BY_QUEUE = Prepared(
     sa.select(Group.name, Ticket.category, sa.func.count().label("n"))
     .select_from(Ticket)
     .outerjoin(Group, Group.id == Ticket.group_id)
-    .where(Ticket.category.in_([category.value for category in ACTIVE]))
+    .where(Ticket.category.in_([category.value for category in ACTIVE]), Group.restricted.is_not(True))
     .group_by(Group.name, Ticket.category)
 )
-_BY_STATE = Prepared(
-    sa.select(Ticket.type, Ticket.state, sa.func.count().label("n")).group_by(Ticket.type, Ticket.state)
-)
+_BY_STATE = Prepared(sa.select(Ticket.type, Ticket.state, sa.func.count().label("n")).group_by(Ticket.type, Ticket.state))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Files on tickets: kept once under their SHA-256, and never handed out in a way that a browser would run.
 
-The bytes are on the disk, whole and flushed, before the row that names them is committed; a row without its bytes cannot come about.
+The bytes are on the disk, whole and flushed, before the row that names them is committed; a row without its bytes cannot come
+about.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ SAFE_INLINE = {
 }
 """What may be shown inline, and how its bytes must begin; everything else is a download whatever it calls itself."""
 
-FORBIDDEN_ENDINGS = frozenset({"exe", "com", "bat", "cmd", "scr", "pif", "msi", "js", "jse", "vbs", "vbe", "wsf", "hta", "ps1", "jar", "lnk"})
+FORBIDDEN_ENDINGS = frozenset(
+    {"exe", "com", "bat", "cmd", "scr", "pif", "msi", "js", "jse", "vbs", "vbe", "wsf", "hta", "ps1", "jar", "lnk"}
+)
 """Kinds of files that do harm by being opened (as mail gateways commonly refuse them)."""
 
 LONGEST_NAME = 150
@@ -133,7 +136,8 @@ def fetch(tx: Tx, number: str, attachment_id: int) -> Stored:
 def safe_name(filename: str) -> str:
     """A name that can neither leave a folder nor deceive the eye: no separators, controls, or invisible and reversing marks."""
     visible = "".join(
-        "_" if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} else character for character in filename
+        "_" if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} else character
+        for character in filename
     )
     name = re.sub(r'[\\/:*?"<>|]', "_", visible).strip(" .")
     if len(name) > LONGEST_NAME:

@@ -1,7 +1,8 @@
-"""What one ticket's command asks of other tickets: each a command of its own, queued in the same transaction, run right after it.
+"""What one ticket's command asks of other tickets: each a command of its own, queued in the same transaction, run right after
+it.
 
-No transaction ever locks two tickets, so no two can wait for each other; a queued command is a timer row that is due at once, and
-so is done exactly once, by the process that queued it or, if that dies, by the next sweep.
+No transaction ever locks two tickets, so no two can wait for each other; a queued command is a timer row that is due at once,
+and so is done exactly once, by the process that queued it or, if that dies, by the next sweep.
 """
 
 from __future__ import annotations

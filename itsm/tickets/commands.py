@@ -25,18 +25,26 @@ from itsm.workflow.definition import FieldType
 PUBLIC, INTERNAL = "public", "internal"
 
 _CURRENT = Prepared(
-    sa.select(WorkflowVersion.id, WorkflowVersion.source).where(WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current)
+    sa.select(WorkflowVersion.id, WorkflowVersion.source).where(
+        WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current
+    )
 )
 _LINKS, _WATCHERS, _WORK = table(Link), table(Watcher), table(WorkEntry)
 _INSERT_LINK = Prepared(
-    sa.insert(_LINKS).values({name: sa.bindparam(name) for name in ("source_id", "target_id", "kind", "at")}).returning(_LINKS.c.id)
+    sa.insert(_LINKS)
+    .values({name: sa.bindparam(name) for name in ("source_id", "target_id", "kind", "at")})
+    .returning(_LINKS.c.id)
 )
 _SAME_LINK = Prepared(
     sa.select(Link.id).where(
         Link.source_id == sa.bindparam("source"), Link.target_id == sa.bindparam("target"), Link.kind == sa.bindparam("kind")
     )
 )
-_DELETE_LINK = Prepared(sa.delete(_LINKS).where(_LINKS.c.id == sa.bindparam("link"), _LINKS.c.source_id == sa.bindparam("source")).returning(_LINKS.c.target_id, _LINKS.c.kind))
+_DELETE_LINK = Prepared(
+    sa.delete(_LINKS)
+    .where(_LINKS.c.id == sa.bindparam("link"), _LINKS.c.source_id == sa.bindparam("source"))
+    .returning(_LINKS.c.target_id, _LINKS.c.kind)
+)
 _IS_WATCHER = Prepared(
     sa.select(Watcher.user_id).where(Watcher.ticket_id == sa.bindparam("ticket"), Watcher.user_id == sa.bindparam("user"))
 )

@@ -1,7 +1,7 @@
 """The desk at run time: what a command needs around it, and the transaction it runs in.
 
-`Desk` is wired once by `app.py`. A door opens `desk.transaction(actor, channel)`, calls one command, and leaves the block: that is
-the commit. Nothing else in the product commits a change of a ticket.
+`Desk` is wired once by `app.py`. A door opens `desk.transaction(actor, channel)`, calls one command, and leaves the block:
+that is the commit. Nothing else in the product commits a change of a ticket.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the clock brings: a workflow's timers, and the commands that one ticket queued for another.
 
-Each runs as one command of the desk itself. It first takes its own row away under the fence of its claim; if that row is no longer
-its to take, somebody else has done the work, and nothing is changed. So it happens exactly once, whatever dies in between.
+Each runs as one command of the desk itself. It first takes its own row away under the fence of its claim; if that row is no
+longer its to take, somebody else has done the work, and nothing is changed. So it happens exactly once, whatever dies in
+between.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def fire(tx: Tx, record: Record, row: TimerRow) -> None:
 
 def note(tx: Tx, record: Record, row: TimerRow) -> None:
     """Something said elsewhere that belongs into this ticket's log too."""
-    payload: dict[str, Any] = {name: value for name, value in row.payload.items() if name not in {"event", "origin", "from", "hops"}}
+    payload: dict[str, Any] = {
+        name: value for name, value in row.payload.items() if name not in {"event", "origin", "from", "hops"}
+    }
     records.append(tx, record, str(row.payload["event"]), payload)
 
 

@@ -1,7 +1,7 @@
 """The deeds behind a workflow's actions: one handler each, run in the transaction of the command that decided on them.
 
-`set`, `clear` and `assign` are not here: the engine turns them into changes. What concerns other tickets is queued; what leaves the
-house goes to the outbox.
+`set`, `clear` and `assign` are not here: the engine turns them into changes. What concerns other tickets is queued; what
+leaves the house goes to the outbox.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _MEMBERS = Prepared(
 )
 _LEAD = Prepared(sa.select(User.login).join(Group, Group.lead_id == User.id).where(Group.key == _KEY, User.active))
 _WATCHERS = Prepared(
-    sa.select(User.login).join(Watcher, Watcher.user_id == User.id).where(Watcher.ticket_id == sa.bindparam("id"), User.active).order_by(User.login)
+    sa.select(User.login)
+    .join(Watcher, Watcher.user_id == User.id)
+    .where(Watcher.ticket_id == sa.bindparam("id"), User.active)
+    .order_by(User.login)
 )
 _ALL_ROLES = Prepared(sa.select(User.login, User.roles).where(User.active).order_by(User.login))
 
@@ -44,7 +47,12 @@ def notify(tx: Tx, record: Record, effect: Effect) -> None:
         logins.update(dict.fromkeys(recipients(tx, record, recipient)))
     for login in logins:
         if login != (tx.origin or tx.actor.login):
-            _post(record, "notify", f"{effect.arguments['template']}:{login}", {"to": login, "template": effect.arguments["template"]})
+            _post(
+                record,
+                "notify",
+                f"{effect.arguments['template']}:{login}",
+                {"to": login, "template": effect.arguments["template"]},
+            )
 
 
 def survey(tx: Tx, record: Record, effect: Effect) -> None:

@@ -36,7 +36,9 @@ _TASKS = Prepared(
 )
 _OPEN_CHILDREN = Prepared(
     sa.select(sa.func.count().label("n")).where(
-        Ticket.parent_id == sa.bindparam("id"), Ticket.category.not_in([Category.RESOLVED.value, Category.CLOSED.value])
+        Ticket.parent_id == sa.bindparam("id"),
+        Ticket.category != Category.RESOLVED.value,
+        Ticket.category != Category.CLOSED.value,
     )
 )
 _LINKS = Prepared(
@@ -50,7 +52,9 @@ _LINKS = Prepared(
         sa.select(sa.literal("child"), sa.literal_column("0"), sa.func.count()).where(Ticket.parent_id == sa.bindparam("id")),
     )
 )
-_WATCHERS = Prepared(sa.select(User.login).join(Watcher, Watcher.user_id == User.id).where(Watcher.ticket_id == sa.bindparam("id")))
+_WATCHERS = Prepared(
+    sa.select(User.login).join(Watcher, Watcher.user_id == User.id).where(Watcher.ticket_id == sa.bindparam("id"))
+)
 
 
 def gather(tx: Tx, record: Record, needs: frozenset[Fact]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ are armed only for what is still open in the end, so that a log of years sets of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.schema import table
 from itsm.platform.timers import NewTimer
-from itsm.tickets import clockwork, moves, records
+from itsm.tickets import births, clockwork, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
 from itsm.tickets.judging import NO_MEANING, Judge, Ruling
@@ -33,7 +34,7 @@ from itsm.workflow.engine import Process
 Versions: TypeAlias = Callable[[Tx, str], tuple[int, Process]]
 """The current version of a workflow: row id and process."""
 
-NO_TASKS = {"open": 0, "total": 0, "failed": 0}
+_NO_TASKS = {"open": 0, "total": 0, "failed": 0}
 
 _LINKS = table(Link)
 _INSERT_LINK = Prepared(
@@ -43,20 +44,54 @@ _INSERT_LINK = Prepared(
 )
 
 
+class UntoldError(Exception):
+    """Stories, by their place among those that were to be told, that are none to the workflow; nothing may be committed."""
+
+    def __init__(self, failed: Mapping[int, DeskError]) -> None:
+        super().__init__(f"{len(failed)} stories")
+        self.failed = failed
+
+
 class Historian:
-    """Tells stories, each in a transaction of the caller's. One is good for a whole import."""
+    """Tells stories, in transactions of the caller's. One is good for a whole import."""
 
     def __init__(self, people: People, versions: Versions, refused: Refused) -> None:
         self.people = people
         self.versions = versions
         self.judge = Judge(refused)
 
-    def tell(self, tx: Tx, story: Story) -> Told:
-        """Make a ticket of a story. Raises `DeskError` (`not_created`) when the workflow takes no such ticket at all."""
-        telling = _Telling(self, tx, story)
-        for step in telling.begin():
-            telling.take(step)
-        return telling.end()
+    def tell(self, tx: Tx, stories: Sequence[Story]) -> list[Told]:
+        """Make tickets of stories, in their order.
+
+        Raises `UntoldError` for those that the workflow does not take at all: the caller is to roll back, and leave them out.
+        """
+        numbers = births.allot(tx, self._wanted(tx, stories))
+        pool = {type_: iter(allotted) for type_, allotted in numbers.items()}
+        tellings: list[_Telling] = []
+        failed: dict[int, DeskError] = {}
+        for place, story in enumerate(stories):
+            telling = _Telling(self, tx, story, pool)
+            try:
+                for step in telling.begin():
+                    telling.take(step)
+            except DeskError as error:
+                failed[place] = error
+            tellings.append(telling)
+        if failed:
+            raise UntoldError(failed)
+        written = [record for telling in tellings for record in telling.records()]
+        births.save(tx, [record for record in written if record.is_new])
+        for record in written:
+            records.save(tx, record)
+        timers.arm(tx.session, [timer for record in written for timer in _timers(tx, record)])
+        return [telling.told() for telling in tellings]
+
+    def _wanted(self, tx: Tx, stories: Sequence[Story]) -> dict[str, tuple[str, int]]:
+        """How many numbers of each type the stories need, besides the pattern of the numbers."""
+        types = Counter(story.type for story in stories)
+        for story in stories:
+            types.update({step.opens.link: step.opens.type for step in story.steps if step.opens}.values())
+        return {type_: (self.versions(tx, type_)[1].workflow.number, count) for type_, count in types.items()}
 
 
 class _Telling:
@@ -64,14 +99,16 @@ class _Telling:
 
     record: Record
 
-    def __init__(self, historian: Historian, tx: Tx, story: Story) -> None:
+    def __init__(self, historian: Historian, tx: Tx, story: Story, pool: Mapping[str, Iterator[tuple[int, str]]]) -> None:
         self.people = historian.people
         self.versions = historian.versions
         self.judge = historian.judge
         self.tx = tx
         self.story = story
+        self.pool = pool
         self.verdicts: list[Verdict] = []
         self.opened: dict[str, Record] = {}
+        self.born_against: str | None = None
 
     def begin(self) -> tuple[Step, ...]:
         """Create the ticket; the steps that are left. The first is the creation itself, unless somebody opened it before."""
@@ -79,6 +116,7 @@ class _Telling:
         self._at(story.opened_at, story.opened_by)
         given = {name: value for name, value in first.values.items() if value is not None}
         self.record, ruling = self._born(story.type, given, _imported(first))
+        self.born_against = ruling.code
         opened_before = (story.opened_at, story.opened_by) != (first.at, first.by)
         if opened_before or first.target not in {SAME_STATE, self.record.state}:
             return story.steps
@@ -89,7 +127,7 @@ class _Telling:
         """Put one step to the workflow, and write down what comes of it."""
         self._at(step.at, step.by)
         record, source = self.record, self.record.state
-        person = self._person(step.roles)
+        person = self._person(step.roles, record)
         if step.target is None:
             ruling, fate = Ruling(None, NO_MEANING, (step.why_refused,)), Fate.REFUSED
         elif step.target in {SAME_STATE, source}:
@@ -106,12 +144,13 @@ class _Telling:
             self._write_update(step, ruling, ruling.decision)
         self._conclude(step, ruling, source, fate)
 
-    def end(self) -> Told:
-        """Write what is not written yet, and arm the timers of what is still open."""
-        for record in (self.record, *self.opened.values()):
-            records.save(self.tx, record)
-            _arm(self.tx, record)
-        return Told(self.record.id, self.record.number, tuple(self.verdicts))
+    def records(self) -> tuple[Record, ...]:
+        """The ticket, and those that it opened."""
+        return (self.record, *self.opened.values())
+
+    def told(self) -> Told:
+        """The account of it."""
+        return Told(self.record.id, self.record.number, self.born_against, tuple(self.verdicts))
 
     # Creation
 
@@ -132,7 +171,7 @@ class _Telling:
             raise DeskError(Kind.INVALID, "not_created", f"The workflow takes no such ticket: {' '.join(ruling.reasons)}")
         record = self._newborn(type_, version_id, process)
         self._lay(record, ruling.decision.changes)
-        record.id, record.number = records.allot(tx, type_, process.workflow.number)
+        record.id, record.number = next(self.pool[type_])
         record.values["number"] = record.number
         records.enter(record, ruling.decision.target, ruling.decision.category, tx.now)
         born = {
@@ -214,18 +253,17 @@ class _Telling:
         values = self.record.values
         self.verdicts.append(
             Verdict(
-                step,
-                fate,
-                source,
-                step.status if step.target is None else self.record.state if step.target == SAME_STATE else step.target,
-                ruling.trigger,
-                ruling.code,
-                " ".join(ruling.reasons) or None,
-                ruling.filled,
-                ruling.dropped,
-                tuple(step.compare),
-                {name: (told, values.get(name)) for name, told in step.compare.items() if values.get(name) != told},
-                number,
+                step=step,
+                fate=fate,
+                source=source,
+                target=step.status if step.target is None else step.target,
+                trigger=ruling.trigger,
+                code=ruling.code,
+                message=" ".join(ruling.reasons),
+                filled=ruling.filled,
+                dropped=ruling.dropped,
+                differs={name: (told, values.get(name)) for name, told in step.compare.items() if values.get(name) != told},
+                opened=number,
             )
         )
 
@@ -247,23 +285,57 @@ class _Telling:
         return moves.keep_comment(self.tx, self.record, comment, visibility)
 
     def _lay(self, record: Record, changes: Mapping[str, Change]) -> None:
-        fields = record.process.fields
         for name, change in changes.items():
             record.values[name] = change.new
             if name in REFERENCE_COLUMNS:
-                record.ids[name] = self.people.id_of(fields[name], change.new) if isinstance(change.new, str) else None
+                record.ids[name] = self.people.id_of(name, change.new) if isinstance(change.new, str) else None
 
     # Who and when
 
-    def _at(self, instant: Any, login: str) -> None:
+    def _at(self, instant: datetime, login: str) -> None:
         self.tx.now, self.tx.actor = instant, self.people.actor(login)
 
-    def _person(self, roles: frozenset[str], record: Record | None = None) -> Person:
+    def _person(self, roles: frozenset[str], record: Record | None) -> Person:
         """Whoever acts, with the roles that the mapping gives him, and a member of the group that the ticket lies with."""
         group = record.values.get("group") if record else None
         groups = frozenset({group}) if isinstance(group, str) else frozenset()
         return Person(self.tx.actor.login, roles, groups, self.tx.actor.organisation)
 
     def _case(self) -> Case:
-        links = {link: 1 for link in self.opened}
-        return self.record.case(tasks=NO_TASKS, links=links)
+        return self.record.case(tasks=_NO_TASKS, links=dict.fromkeys(self.opened, 1))
+
+
+def _imported(step: Step, ruling: Ruling | None = None) -> dict[str, Any]:
+    """What the event keeps of the source: its own word for the step, and what is not the source's."""
+    told: dict[str, Any] = {"status": step.status}
+    if step.told:
+        told["told"] = dict(step.told)
+    if ruling is not None and ruling.filled:
+        told["filled"] = list(ruling.filled)
+    if ruling is not None and ruling.as_told:
+        told["as_told"] = list(ruling.as_told)
+    if ruling is not None and ruling.dropped:
+        told["dropped"] = [reason.field for reason in ruling.dropped]
+    return {"imported": told}
+
+
+def _override(ruling: Ruling) -> dict[str, Any]:
+    if not ruling.overridden:
+        return {}
+    return {"override": True, "code": ruling.code, "reasons": list(ruling.reasons)}
+
+
+def _timers(tx: Tx, record: Record) -> Iterator[NewTimer]:
+    """The timers of a ticket that is still open, from its entry into its state.
+
+    One that would have run out by now begins anew with the import: what was let lie for years is not answered in one night by
+    a thousand reminders and closures.
+    """
+    if record.category == Category.CLOSED:
+        return
+    for timer in record.process.workflow.timers.values():
+        if record.state in timer.states:
+            due = clockwork.due(tx, timer, record.entered_state_at, timer.after)
+            if due <= tx.recorded_at:
+                due = clockwork.due(tx, timer, tx.recorded_at, timer.after)
+            yield NewTimer(record.id, clockwork.KIND, timer.name, due, cycle=record.version)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from itsm.tickets.records import Record
@@ -35,8 +36,8 @@ Ask: TypeAlias = Callable[[Mapping[str, Value]], "Decision | Refusal"]
 class Ruling:
     """What is to become of a step. Without a `decision` the ticket stays as it is; with a `code` the workflow had said no.
 
-    `filled` are the fields (and `comment`) that the mapping and not the source has given; `dropped` says which values the ticket
-    did not take, and why; `as_told` who the ticket lies with by the source's word, whatever the transition's own actions say.
+    `filled` are the fields (and `comment`) that the mapping and not the source has given; `dropped` says which values the
+    ticket did not take, and why; `as_told` who the ticket lies with by the source's word, whatever the transition itself sets.
     """
 
     decision: Decision | None
@@ -65,7 +66,7 @@ class Judge:
         verdict, dropped = _asked(ask, given, given)
         if isinstance(verdict, Decision):
             return Ruling(verdict, dropped=dropped)
-        return self._overruled(force, given, Ruling(None, verdict.code, _sentences(verdict)))
+        return self._overruled(force, given, Ruling(None, verdict.code.value, _sentences(verdict)))
 
     def move(self, record: Record, case: Case, person: Person, step: Step, target: str) -> Ruling:
         """A step into another state: the first transition that leads there and is allowed."""
@@ -76,15 +77,12 @@ class Judge:
         for trigger in self.ways(record, target, step.trigger):
             comment = step.comment or (step.comment_fill if _wants_comment(record, trigger, target) else None)
             filled = (*fill, "comment") if comment and not step.comment else tuple(fill)
-            verdict, dropped = _asked(
-                lambda values, name=trigger, said=comment: record.process.fire(case, person, name, values, said, step.at),
-                {**given, **fill},
-                given,
-            )
+            fire = partial(_fire, record, case, person, step, trigger, comment)
+            verdict, dropped = _asked(fire, {**given, **fill}, given)
             if isinstance(verdict, Refusal):
                 if _GRAVITY[verdict.code] > gravity:
                     gravity = _GRAVITY[verdict.code]
-                    nearest = Ruling(None, verdict.code, _sentences(verdict), trigger)
+                    nearest = Ruling(None, verdict.code.value, _sentences(verdict), trigger)
             elif verdict.target == target:
                 return _as_the_source_has_it(Ruling(verdict, None, (), trigger, filled, dropped), record, step)
             elif gravity < 0:
@@ -101,12 +99,14 @@ class Judge:
         verdict, dropped = _asked(lambda values: record.process.edit(case, person, values, step.at), plain, plain)
         ruling = Ruling(None, dropped=dropped)
         if isinstance(verdict, Refusal):
-            ruling = Ruling(None, verdict.code, _sentences(verdict))
+            ruling = Ruling(None, verdict.code.value, _sentences(verdict))
         elif dropped and self.refused is Refused.RECORD:
-            ruling = Ruling(None, dropped[0].code, tuple(reason.message for reason in dropped))
+            ruling = Ruling(None, dropped[0].code.value, tuple(reason.message for reason in dropped))
         else:
             return _with(Ruling(verdict, dropped=dropped), {**verdict.changes, **_changes(record, handed)})
-        return self._overruled(lambda values: record.process.force(case, record.state, values, step.at), {**plain, **handed}, ruling)
+        return self._overruled(
+            lambda values: record.process.force(case, record.state, values, step.at), {**plain, **handed}, ruling
+        )
 
     def ways(self, record: Record, target: str, preferred: str | None) -> tuple[str, ...]:
         """The triggers that can lead from the ticket's state to another, the preferred one first, then as they are written."""
@@ -125,7 +125,9 @@ class Judge:
         if self.refused is Refused.REFUSE:
             return replace(ruling, filled=())
         verdict, dropped = _asked(force, given, given)
-        return replace(ruling, decision=verdict, dropped=dropped) if isinstance(verdict, Decision) else replace(ruling, filled=())
+        return (
+            replace(ruling, decision=verdict, dropped=dropped) if isinstance(verdict, Decision) else replace(ruling, filled=())
+        )
 
 
 def changed(record: Record, step: Step) -> dict[str, Value]:
@@ -134,7 +136,9 @@ def changed(record: Record, step: Step) -> dict[str, Value]:
     return {name: value for name, value in step.values.items() if value != values.get(name)}
 
 
-def _asked(ask: Ask, given: Mapping[str, Value], droppable: Mapping[str, Value]) -> tuple[Decision | Refusal, tuple[Reason, ...]]:
+def _asked(
+    ask: Ask, given: Mapping[str, Value], droppable: Mapping[str, Value]
+) -> tuple[Decision | Refusal, tuple[Reason, ...]]:
     """An answer to a step, once more without the values that alone were in its way; and the reasons against those."""
     verdict = ask(given)
     if isinstance(verdict, Decision):
@@ -147,6 +151,12 @@ def _asked(ask: Ask, given: Mapping[str, Value], droppable: Mapping[str, Value])
     return again, dropped
 
 
+def _fire(
+    record: Record, case: Case, person: Person, step: Step, trigger: str, comment: str | None, values: Mapping[str, Value]
+) -> Decision | Refusal:
+    return record.process.fire(case, person, trigger, values, comment, step.at)
+
+
 def _wants_comment(record: Record, trigger: str, target: str) -> bool:
     return any(
         branch.comment is Comment.REQUIRED and record.state in branch.sources and branch.lands_in(record.state) == target
@@ -155,7 +165,7 @@ def _wants_comment(record: Record, trigger: str, target: str) -> bool:
 
 
 def _as_the_source_has_it(ruling: Ruling, record: Record, step: Step) -> Ruling:
-    """Who a ticket lies with is told by the source, even where an action of the transition (`assignee: actor.id`) says otherwise."""
+    """Who a ticket lies with is told by the source, even where the transition (`set: {assignee: actor.id}`) says otherwise."""
     if ruling.decision is None:
         return ruling
     changes, told = dict(ruling.decision.changes), []

@@ -1,7 +1,7 @@
-"""Lists of tickets: filtered, searched, sorted, and cut into pages by the last row's keys, so that what arrives does not shift them.
+"""Lists of tickets: filtered, searched, sorted, and cut into pages by the last row's keys, so that no newcomer shifts them.
 
-Nobody's list holds, counts or searches a ticket that `visible_to` would not show him, and the words of internal notes find nothing
-for those who may not read them. The statement for each shape of question is built once.
+Nobody's list holds, counts or searches a ticket that `visible_to` would not show him, and the words of internal notes find
+nothing for those who may not read them. The statement for each shape of question is built once.
 """
 
 from __future__ import annotations
@@ -40,13 +40,16 @@ class Key:
     first_low: bool = True
 
 
+NEWEST_FIRST: Final = (Key("updated_at", first_low=False),)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Which tickets, in which order, how many. Filters hold the values of which a ticket must have one."""
 
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     words: tuple[str, ...] = ()
-    sort: tuple[Key, ...] = (Key("updated_at", first_low=False),)
+    sort: tuple[Key, ...] = NEWEST_FIRST
     limit: int = 25
 
 
@@ -102,9 +105,10 @@ class _Shape:
 def page(tx: Tx, question: Question, after: Place | None = None) -> Page:
     """The tickets that answer a question and that the actor may see, from the beginning or after a place."""
     given = {name: [value for value in values if not _is_none(name, value)] for name, values in question.filters.items()}
+    filters = question.filters
     shape = _Shape(
         sight=sight(tx.actor),
-        filters=tuple((name, len(given[name]), len(given[name]) < len(question.filters[name])) for name in FILTERS if name in given),
+        filters=tuple((name, len(given[name]), len(given[name]) < len(filters[name])) for name in FILTERS if name in given),
         words=bool(question.words),
         notes=sees_internal(tx.actor),
         sort=question.sort,

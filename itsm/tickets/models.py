@@ -17,7 +17,13 @@ class WorkflowVersion(Base):
     __tablename__ = "workflow_versions"
     __table_args__ = (
         sa.UniqueConstraint("name", "digest"),
-        sa.Index("uq_workflow_versions_current", "name", unique=True, sqlite_where=sa.text("is_current"), postgresql_where=sa.text("is_current")),
+        sa.Index(
+            "uq_workflow_versions_current",
+            "name",
+            unique=True,
+            sqlite_where=sa.text("is_current"),
+            postgresql_where=sa.text("is_current"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

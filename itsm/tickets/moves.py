@@ -1,8 +1,9 @@
 """How a decision becomes a fact: the steps that every change of a ticket takes, in their one order.
 
-1. references are resolved; 2. values and state change, with the event that tells it; 3. the comment is kept; 4. timers are disarmed
-and armed; 5. the decision's effects run, as written; 6. subscribers answer; 7. the neighbours are told. `settle` then lets the
-workflow react to what happened, one reaction after the other in the order of the happenings, and cuts what does not come to rest.
+1. references are resolved; 2. values and state change, with the event that tells it; 3. the comment is kept; 4. timers are
+disarmed and armed; 5. the decision's effects run, as written; 6. subscribers answer; 7. the neighbours are told. `settle`
+then lets the workflow react to what happened, one reaction after the other in the order of the happenings, and cuts what does
+not come to rest.
 """
 
 from __future__ import annotations
@@ -37,9 +38,7 @@ _INSERT_COMMENT = Prepared(
 )
 
 
-def decide(
-    tx: Tx, record: Record, trigger: str, inputs: Mapping[str, Value], comment: str | None
-) -> Decision | Refusal:
+def decide(tx: Tx, record: Record, trigger: str, inputs: Mapping[str, Value], comment: str | None) -> Decision | Refusal:
     """Ask the engine whether the actor may fire the trigger now, with just the facts it needs."""
     process = record.process
     case = record.case(**facts.gather(tx, record, process.needs(trigger)))
@@ -47,7 +46,12 @@ def decide(
 
 
 def fire(
-    tx: Tx, record: Record, trigger: str, inputs: Mapping[str, Value], comment: str | None, because: Mapping[str, Any] | None = None
+    tx: Tx,
+    record: Record,
+    trigger: str,
+    inputs: Mapping[str, Value],
+    comment: str | None,
+    because: Mapping[str, Any] | None = None,
 ) -> None:
     """Fire a trigger and apply what follows. Raises `DeskError` naming every reason if the workflow refuses."""
     verdict = decide(tx, record, trigger, inputs, comment)

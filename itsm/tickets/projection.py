@@ -1,4 +1,6 @@
-"""The ticket row as its events tell it. Nothing else is needed: rebuilt from the log, a row comes out the same to the microsecond."""
+"""The ticket row as its events tell it. Nothing else is needed: rebuilt from the log, a row comes out the same to the
+microsecond.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,8 @@ import orjson
 import sqlalchemy as sa
 
 from itsm.platform.database import Prepared, Session
-from itsm.tickets.models import TicketEvent
+from itsm.tickets.models import Ticket, TicketEvent
 from itsm.tickets.records import record_select
-from itsm.tickets.models import Ticket
 from itsm.workflow.definition import Category
 
 BUILTIN = ("title", "description", "requester", "organisation", "group", "assignee", "service", "ci", "parent")
@@ -28,7 +29,14 @@ _DONE = {Category.RESOLVED.value, Category.CLOSED.value}
 
 def rebuild(events: Iterable[Any]) -> dict[str, Any]:
     """What a ticket's events say it is: state, times, counters, and `values` of every field that has one."""
-    told: dict[str, Any] = {"values": {}, "work_minutes": 0, "resolved_at": None, "closed_at": None, "category": None, "state": None}
+    told: dict[str, Any] = {
+        "values": {},
+        "work_minutes": 0,
+        "resolved_at": None,
+        "closed_at": None,
+        "category": None,
+        "state": None,
+    }
     for event in events:
         payload = orjson.loads(event.payload)
         told["event_count"], told["updated_at"] = event.seq, event.at
@@ -68,7 +76,19 @@ def _enter(told: dict[str, Any], state: str, category: str, at: datetime) -> Non
 
 
 def _compare(row: Any, told: Mapping[str, Any]) -> Iterable[tuple[str, Any, Any]]:
-    for name in ("number", "type", "state", "category", "created_at", "updated_at", "entered_state_at", "resolved_at", "closed_at", "work_minutes", "event_count"):
+    for name in (
+        "number",
+        "type",
+        "state",
+        "category",
+        "created_at",
+        "updated_at",
+        "entered_state_at",
+        "resolved_at",
+        "closed_at",
+        "work_minutes",
+        "event_count",
+    ):
         yield name, getattr(row, name), told.get(name)
     values = told["values"]
     for name in BUILTIN:

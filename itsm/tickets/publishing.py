@@ -24,14 +24,26 @@ from itsm.workflow.definition import Workflow
 from itsm.workflow.findings import Finding, Severity
 
 _VERSIONS, _COUNTERS = table(WorkflowVersion), table(NumberCounter)
-_COLUMNS = (WorkflowVersion.id, WorkflowVersion.name, WorkflowVersion.digest, WorkflowVersion.title, WorkflowVersion.published_at, WorkflowVersion.published_by, WorkflowVersion.is_current)
-_CURRENT = Prepared(sa.select(*_COLUMNS, WorkflowVersion.source).where(WorkflowVersion.is_current).order_by(WorkflowVersion.name))
+_COLUMNS = (
+    WorkflowVersion.id,
+    WorkflowVersion.name,
+    WorkflowVersion.digest,
+    WorkflowVersion.title,
+    WorkflowVersion.published_at,
+    WorkflowVersion.published_by,
+    WorkflowVersion.is_current,
+)
+_CURRENT = Prepared(
+    sa.select(*_COLUMNS, WorkflowVersion.source).where(WorkflowVersion.is_current).order_by(WorkflowVersion.name)
+)
 _OF_NAME = Prepared(
     sa.select(*_COLUMNS, WorkflowVersion.source)
     .where(WorkflowVersion.name == sa.bindparam("name"))
     .order_by(WorkflowVersion.is_current.desc(), WorkflowVersion.id.desc())
 )
-_RETIRE = Prepared(sa.update(_VERSIONS).where(_VERSIONS.c.name == sa.bindparam("of"), _VERSIONS.c.is_current).values(is_current=False))
+_RETIRE = Prepared(
+    sa.update(_VERSIONS).where(_VERSIONS.c.name == sa.bindparam("of"), _VERSIONS.c.is_current).values(is_current=False)
+)
 _REINSTATE = Prepared(sa.update(_VERSIONS).where(_VERSIONS.c.id == sa.bindparam("this")).values(is_current=True))
 _INSERT = Prepared(
     sa.insert(_VERSIONS).values(

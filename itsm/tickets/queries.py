@@ -37,12 +37,10 @@ _WATCHERS = Prepared(
     .order_by(User.login)
     .limit(MOST)
 )
-_TASKS = {
-    kind: Prepared(
-        records.record_select().where(Ticket.parent_id == _TICKET, Ticket.type == TASK, visible_to(kind)).order_by(Ticket.id).limit(MOST)
-    )
-    for kind in _KINDS
-}
+_TASKS_OF_TICKET = (
+    records.record_select().where(Ticket.parent_id == _TICKET, Ticket.type == TASK).order_by(Ticket.id).limit(MOST)
+)
+_TASKS = {kind: Prepared(_TASKS_OF_TICKET.where(visible_to(kind))) for kind in _KINDS}
 
 
 def _ties(kind: str) -> Prepared:
@@ -98,7 +96,7 @@ def requester_name(tx: Tx, record: Record) -> str | None:
 
 
 def visible_fields(tx: Tx, record: Record) -> frozenset[str]:
-    """The fields of a ticket that the actor sees. Costs a statement where the workflow shows a field to watchers or approvers."""
+    """The fields of a ticket that the actor sees. Costs a statement where the workflow shows any to watchers or approvers."""
     needs = _facts_to_see(record.process)
     return record.process.visible_fields(record.case(**facts.gather(tx, record, needs)), tx.actor.person())
 

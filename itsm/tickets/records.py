@@ -1,7 +1,8 @@
 """A ticket in the hands of one command: loaded under lock, changed in memory, written once at the end.
 
-However much a command does to a ticket — a transition, a comment, the reactions that follow — it costs one read, one update and one
-batch of events. `append` is the only way anything is said about a ticket, so the row can always be rebuilt from its events.
+However much a command does to a ticket — a transition, a comment, the reactions that follow — it costs one read, one update
+and one batch of events. `append` is the only way anything is said about a ticket, so the row can always be rebuilt from its
+events.
 """
 
 from __future__ import annotations
@@ -167,9 +168,7 @@ _BY_NUMBER = {
     kind: Prepared(record_select().where(Ticket.number == sa.bindparam("number"), visible_to(kind))) for kind in _KINDS_OF_SIGHT
 }
 _BY_NUMBER_LOCKED = {
-    kind: Prepared(
-        record_select().where(Ticket.number == sa.bindparam("number"), visible_to(kind)).with_for_update(of=Ticket)
-    )
+    kind: Prepared(record_select().where(Ticket.number == sa.bindparam("number"), visible_to(kind)).with_for_update(of=Ticket))
     for kind in _KINDS_OF_SIGHT
 }
 _BY_ID_LOCKED = Prepared(record_select().where(Ticket.id == sa.bindparam("id")).with_for_update(of=Ticket))
@@ -201,13 +200,13 @@ _ROW = (
     "seal",
 )
 _BIRTH = ("id", "number", "type", "workflow_version_id", "opened_by_id", "created_at", *_ROW)
-_INSERT = Prepared(sa.insert(_TICKETS).values({name: sa.bindparam(name) for name in _BIRTH}))
+INSERT_TICKET = Prepared(sa.insert(_TICKETS).values({name: sa.bindparam(name) for name in _BIRTH}))
 _UPDATE = Prepared(
     sa.update(_TICKETS)
     .where(_TICKETS.c.id == sa.bindparam("this"), _TICKETS.c.event_count == sa.bindparam("read_count"))
     .values({name: sa.bindparam(name) for name in _ROW})
 )
-_INSERT_EVENT = Prepared(
+INSERT_EVENT = Prepared(
     sa.insert(_EVENTS).values(
         {
             name: sa.bindparam(name)
@@ -301,9 +300,7 @@ def allot(tx: Tx, type_: str, pattern: str) -> tuple[int, str]:
 
 def append(tx: Tx, record: Record, kind: str, payload: dict[str, Any], *, internal: bool = False) -> None:
     """Say that something happened to the ticket, now, by the transaction's actor."""
-    record.pending.append(
-        PendingEvent(kind, payload, internal, tx.now, tx.actor.login, tx.origin, tx.channel.value)
-    )
+    record.pending.append(PendingEvent(kind, payload, internal, tx.now, tx.actor.login, tx.origin, tx.channel.value))
 
 
 def save(tx: Tx, record: Record) -> None:
@@ -316,25 +313,32 @@ def save(tx: Tx, record: Record) -> None:
 
 def _write(tx: Tx, record: Record) -> None:
     read_count = record.event_count
+    is_new = record.is_new
+    row, events = unwritten(tx, record)
+    if is_new:
+        tx.session.run(INSERT_TICKET, **row)
+    elif tx.session.run(_UPDATE, this=record.id, read_count=read_count, **row) != 1:
+        raise DeskError(Kind.STALE, "stale", "The ticket was changed in the meantime.")
+    tx.session.run_many(INSERT_EVENT, events)
+
+
+def unwritten(tx: Tx, record: Record) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The ticket's row and its new events as they are to be written; the record then counts them as written."""
     record.values["updated_at"] = record.pending[-1].at
     events = [_event_row(tx, record, event) for event in record.pending]
     record.pending.clear()
     row = _row(tx, record)
     if record.is_new:
-        tx.session.run(
-            _INSERT,
-            id=record.id,
-            number=record.number,
-            type=record.type,
-            workflow_version_id=record.workflow_version_id,
-            opened_by_id=record.opened_by_id,
-            created_at=record.values["created_at"],
-            **row,
-        )
+        row |= {
+            "id": record.id,
+            "number": record.number,
+            "type": record.type,
+            "workflow_version_id": record.workflow_version_id,
+            "opened_by_id": record.opened_by_id,
+            "created_at": record.values["created_at"],
+        }
         record.is_new = False
-    elif tx.session.run(_UPDATE, this=record.id, read_count=read_count, **row) != 1:
-        raise DeskError(Kind.STALE, "stale", "The ticket was changed in the meantime.")
-    tx.session.run_many(_INSERT_EVENT, events)
+    return row, events
 
 
 def _event_row(tx: Tx, record: Record, event: PendingEvent) -> dict[str, Any]:
@@ -404,7 +408,8 @@ def decode(type_: FieldType, value: Any) -> Value:
 
 def encode_payload(payload: Mapping[str, Any]) -> str:
     """An event's payload as the very text that is kept and hashed: JSON with sorted keys."""
-    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS, default=_encode_other).decode()
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+    return orjson.dumps(payload, option=options, default=_encode_other).decode()
 
 
 def _encode_other(value: object) -> object:

@@ -44,9 +44,7 @@ _REQUESTER = Prepared(
     .outerjoin(Organisation, Organisation.id == User.organisation_id)
     .where(User.login == _KEY, User.active)
 )
-_SERVICE_GROUP = Prepared(
-    sa.select(Group.key, Group.id).join(Service, Service.group_id == Group.id).where(Service.key == _KEY)
-)
+_SERVICE_GROUP = Prepared(sa.select(Group.key, Group.id).join(Service, Service.group_id == Group.id).where(Service.key == _KEY))
 
 
 def find(tx: Tx, kind: FieldType, key: str) -> int | None:

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from itsm.people.access import Actor
 from itsm.workflow.case import Reason, Value
-from itsm.workflow.definition import FieldType
 
 
 class Refused(StrEnum):
@@ -81,7 +80,10 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the workflow said to a step. `dropped` are values that it did not take, with the reason; `differs` what was not equal."""
+    """What the workflow said to a step.
+
+    `dropped` has the reasons against values that it did not take; `differs` what is not as the source says: (there, here).
+    """
 
     step: Step
     fate: Fate
@@ -89,20 +91,20 @@ class Verdict:
     target: str
     trigger: str | None = None
     code: str | None = None
-    message: str | None = None
+    message: str = ""
     filled: tuple[str, ...] = ()
     dropped: tuple[Reason, ...] = ()
-    compared: tuple[str, ...] = ()
     differs: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
     opened: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A story that has become a ticket."""
+    """A story that has become a ticket. `born_against` is the code of what the workflow would have said to its creation."""
 
     id: int
     number: str
+    born_against: str | None
     verdicts: tuple[Verdict, ...]
 
 
@@ -113,10 +115,6 @@ class People(Protocol):
         """The user with this login, active or not."""
         ...
 
-    def id_of(self, kind: FieldType, key: str) -> int:
-        """The row id behind a key."""
-        ...
-
-    def organisation_id(self, key: str) -> int:
-        """The row id of an organisation."""
+    def id_of(self, field: str, key: str) -> int:
+        """The row id behind the key that a built-in field holds."""
         ...

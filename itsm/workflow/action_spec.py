@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields
 from itsm.workflow.definition import Action
 from itsm.workflow.reading.compounds import FieldValues, describe, described
 from itsm.workflow.reading.entries import Entry, Json, is_nothing
-from itsm.workflow.reading.form import Form, Noun, fault, load, names, place_of, shape
+from itsm.workflow.reading.form import Form, Noun, fault, load, names, place_of, shape, under
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Do(Entry[Action]):
         try:
             arguments = spec.arguments(node) if spec else {}
         except ValidationError as error:
-            raise ValidationError({name: error.messages} if isinstance(value, Mapping) else error.messages) from None
+            raise (under(name, error) if isinstance(value, Mapping) else error) from None
         return Action(name, MappingProxyType(arguments), place_of(value, name))
 
     def _split(self, value: object) -> tuple[str, object]:

@@ -14,8 +14,8 @@ from itsm.workflow import source
 from itsm.workflow.action_spec import ActionSpec
 from itsm.workflow.definition import RELATIONS
 from itsm.workflow.reading.compounds import FieldValues, Several
-from itsm.workflow.reading.entries import Entry, Json, Name, OneOf, Said, Text, Whole, computed, text_of
-from itsm.workflow.reading.form import Fault, Form, Noun, fault, quoted, suggestion
+from itsm.workflow.reading.entries import Entry, Json, Name, OneOf, Said, Text, Whole, Word, computed
+from itsm.workflow.reading.form import Fault, Form, Noun, fault, under
 from itsm.workflow.scope import LINK_KINDS
 
 RECIPIENTS: Final = ("requester", "assignee", "group", "group.lead", "watchers", "approvers")
@@ -29,24 +29,6 @@ class Visibility(StrEnum):
 
     INTERNAL = "internal"
     PUBLIC = "public"
-
-
-class Word(Entry[Any]):
-    """One of a few words; the `noun` makes the code when it is none of them."""
-
-    def __init__(self, words: tuple[str, ...], noun: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.words = words
-        self.noun = noun
-
-    def take(self, value: Any) -> str:
-        word = text_of(value)
-        if word not in self.words:
-            raise fault(f"unknown-{self.noun}", f"There is no {self.noun} {quoted(word)}.", suggestion(word, self.words))
-        return word
-
-    def json_schema(self) -> Json:
-        return {"enum": list(self.words)}
 
 
 class OrOne(Word):
@@ -65,7 +47,7 @@ class OrOne(Word):
         try:
             return {str(key): self.keyed[key].deserialize(node)}
         except ValidationError as error:
-            raise ValidationError({key: error.messages}) from None
+            raise under(key, error) from None
 
     def json_schema(self) -> Json:
         return {"anyOf": [super().json_schema(), *(_only(key, entry.json_schema()) for key, entry in self.keyed.items())]}
@@ -77,7 +59,7 @@ def _only(key: str, below: Json) -> Json:
 
 def _recipients(**kwargs: Any) -> Several:
     """Who is meant, by their tie to the ticket or by name."""
-    keyed: dict[str, Entry[Any]] = {"user": Said(), "group": Said(), "role": Name(Noun.ROLE)}
+    keyed: dict[str, Entry[Any]] = {"user": Said(), "group": Said(Noun.GROUP), "role": Name(Noun.ROLE)}
     return Several(OrOne(RECIPIENTS, "recipient", keyed), empty=_NOBODY, **kwargs)
 
 
@@ -110,14 +92,14 @@ class Clear(Form):
 class Assign(Form):
     """Hands the ticket to a group, a person or both: `assign: {group: network, assignee: actor.id}`."""
 
-    group = Payload()
-    assignee = Payload()
+    group = Said(Noun.GROUP, alone=True)
+    assignee = Said(alone=True)
 
     @validates_schema
     def somebody(self, data: dict[str, Any], **_: object) -> None:
         """An assignment to nobody is a slip."""
         if not data:
-            raise ValidationError([Fault("missing-key", "Name a group, an assignee or both.")])
+            raise fault("missing-key", "Name a group, an assignee or both.")
 
 
 class Comment(Form):
@@ -139,7 +121,7 @@ class CreateTask(Form):
 
     title = Said(required=True)
     description = Said()
-    group = Said()
+    group = Said(Noun.GROUP)
     fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields")
 
 
@@ -152,7 +134,7 @@ class RequestApproval(Form):
 
     from_ = _recipients(required=True, data_key="from", attribute="from")
     rule = OrOne(("any", "all"), "rule", {"at_least": Whole(least=1)}, load_default="any")
-    exclude_ = Several(Word(tuple(sorted(RELATIONS)), "relation"), load_default=(), data_key="exclude", attribute="exclude")
+    exclude_ = Several(Word(sorted(RELATIONS), "relation"), load_default=(), data_key="exclude", attribute="exclude")
     title = Said()
 
 

@@ -18,7 +18,7 @@ from itsm.workflow import source
 from itsm.workflow.findings import Finding
 from itsm.workflow.reading.compounds import Keyed, Named, Part, Several, mapping_of
 from itsm.workflow.reading.entries import Entry, Json, Matching, Span, Text, text_of
-from itsm.workflow.reading.form import Fault, Form, fault, quoted, read, shape
+from itsm.workflow.reading.form import Fault, Form, fault, read, shape
 from itsm.worktime import holidays, ics, zones
 from itsm.worktime.calendar import Calendar
 from itsm.worktime.holidays import HolidayError, Holidays, Listed, Public
@@ -92,7 +92,7 @@ class _Zone(Text):
         try:
             zones.zone(name)
         except zones.UnknownZoneError as error:
-            raise fault("unknown-zone", f"There is no time zone {quoted(name)}.", error.hint) from None
+            raise fault("unknown-zone", f"There is no time zone “{name}”.", error.hint) from None
         return name
 
 
@@ -103,7 +103,7 @@ class _Opening(Text):
         try:
             return Interval.parse(text_of(value))
         except IntervalError as error:
-            raise fault("bad-interval", f"{quoted(error.text)} {error.why}.", error.hint) from None
+            raise fault("bad-interval", f"“{error.text}” {error.why}.", error.hint) from None
 
 
 class _Hours(Entry[Day]):
@@ -161,7 +161,7 @@ class _Weekly(Entry[Week]):
         try:
             days = weekdays(key)
         except IntervalError as error:
-            raise fault("bad-weekday", f"{quoted(error.text)} {error.why}.", error.hint, on_key=True) from None
+            raise fault("bad-weekday", f"“{error.text}” {error.why}.", error.hint, on_key=True) from None
         for weekday in days:
             if weekday in keys:
                 message = f"The hours of {WEEKDAYS[weekday]} are given twice, also as “{keys[weekday]}”."
@@ -236,7 +236,7 @@ class _StandardDay(Entry[timedelta]):
     def take(self, value: Any) -> timedelta:
         length = self.span.take(value)
         if length.business_days or length.end_of_day or length.exact + length.business > _ONE_DAY:
-            raise fault("bad-duration", f"{quoted(length)} is no length of a day.", "Such as “8 hours”.")
+            raise fault("bad-duration", f"“{length}” is no length of a day.", "Such as “8 hours”.")
         return length.exact + length.business
 
 

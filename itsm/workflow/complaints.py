@@ -146,14 +146,15 @@ def _meant(name: str, variables: Mapping[str, Variable]) -> str | None:
         return f"Did you mean ticket.{name}?"
     if any(variable.known and name in variable.known for variable in variables.values()):
         return f'A value is written in quotes: "{name}".'
-    kin = sorted(each for each in variables if each.startswith(f"{name}."))
-    if not kin:
-        close = get_close_matches(name, sorted(variables), n=1) or get_close_matches(
-            f"ticket.{name}", sorted(variables), 1, 0.8
-        )
-        if close:
-            return f"Did you mean {close[0]}?"
-        kin = sorted(each for each in variables if each.startswith(f"{name.partition('.')[0]}."))
+    root, _, rest = name.partition(".")
+    kin = sorted(each for each in variables if each.startswith(f"{root}."))
+    near = [each.removeprefix(f"{root}.") for each in kin]
+    if rest and (close := get_close_matches(rest, near, n=1)):
+        return f"Did you mean {root}.{close[0]}?"
+    if not kin and (close := get_close_matches(name, sorted(variables), n=1)):
+        return f"Did you mean {close[0]}?"
+    if not kin and (close := get_close_matches(f"ticket.{name}", sorted(variables), n=1, cutoff=0.8)):
+        return f"Did you mean {close[0]}?"
     return f"There are: {', '.join(kin)}." if kin else None
 
 

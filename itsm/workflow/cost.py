@@ -31,6 +31,7 @@ _BIND: Final = 400
 _ROUND: Final = 500
 _SEARCH: Final = 9
 _BACKTRACK: Final = 64  # characters of a needle that cost as much as a nanosecond
+_COMPARE: Final = 8  # characters that are compared in a nanosecond
 _MATCH: Final = 1_200
 _PARSE: Final = 2_000
 
@@ -121,7 +122,7 @@ class _Estimator:
             case "size":
                 return _sum(parts, first.characters * _WIDEST * 2, 0, Extent())
             case "@in":
-                return _sum(parts, last.elements * (50 + last.characters), 0, Extent())
+                return _sum(parts, last.elements * (50 + last.characters // _COMPARE), 0, Extent())
             case "_+_":
                 both = Extent(first.characters + last.characters, first.elements + last.elements)
                 return _sum(parts, both.characters * _WIDEST, both.characters * _WIDEST * both.elements, both)
@@ -132,7 +133,7 @@ class _Estimator:
             case "_?_:_":
                 return _sum(parts, _STEP, 0, max(sizes[1:], key=lambda size: size.characters))
             case _:
-                return _sum(parts, _STEP + min(first.characters, last.characters), 0, Extent())
+                return _sum(parts, _STEP + min(first.characters, last.characters) * _WIDEST // _COMPARE, 0, Extent())
 
 
 def _sum(parts: list[Estimate], time: int, memory: int, result: Extent) -> Estimate:

@@ -28,9 +28,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from itsm.workflow import sentences, values
-from itsm.workflow.builtin import KEPT_BY_THE_DESK, REQUIRED_AT_CREATION
+from itsm.workflow.builtin import REQUIRED_AT_CREATION
 from itsm.workflow.case import SYSTEM_PERSON, Case, Decision, Fact, Offer, Person, Reason, Refusal, Response, Value
-from itsm.workflow.definition import SYSTEM, Comment, Field, FieldType, Workflow
+from itsm.workflow.creation import created, override
+from itsm.workflow.definition import Comment, Field, FieldType, Workflow
 from itsm.workflow.draft import Draft, Occasion
 from itsm.workflow.machine import StateMachine
 from itsm.workflow.needs import Needs
@@ -81,8 +82,16 @@ class Process:
         return self._machine.triggers
 
     def needs(self, trigger: str | None = None) -> frozenset[Fact]:
-        """The facts that `fire` of this trigger asks for; without one, what `offers`, `edit` and `visible_fields` ask for."""
+        """The facts that `fire` of this trigger asks for; without one, what any decision asks for."""
         return self._needs.everything if trigger is None else self._needs.of_trigger(trigger)
+
+    def needs_edit(self) -> frozenset[Fact]:
+        """The facts that `edit` asks for, and `create` and `force` would."""
+        return self._needs.always
+
+    def needs_sight(self) -> frozenset[Fact]:
+        """The facts that `visible_fields` asks for."""
+        return self._needs.sight
 
     def needs_event(self, event: str) -> frozenset[Fact]:
         """The facts that `react` to this event asks for, and `fire` of what it may call for."""
@@ -124,39 +133,7 @@ class Process:
         his roles, or the requester if that is who he is. `overrides` are given by the desk itself (a parent, a catalogue's
         fields): typed, but written by no one's right. Who may create tickets of this kind at all is for the caller to know.
         """
-        initial = self.workflow.states[self.workflow.initial]
-        draft = Draft(self._book, Case(initial.name, {}), person, now, born=self._born(person, inputs, now))
-        draft.take({name: raw for name, raw in inputs.items() if name != "requester"}, Occasion.CREATION)
-        self._name_requester(draft, person, inputs.get("requester"))
-        self._override(draft, overrides or {})
-        draft.arrive(initial.name)
-        draft.require(REQUIRED_AT_CREATION + initial.require)
-        draft.hold()
-        return draft.outcome(None, None)
-
-    def _born(self, person: Person, inputs: Mapping[str, object], now: datetime) -> dict[str, Value]:
-        """What a ticket has before anyone says anything about it."""
-        born: dict[str, Value] = dict(self._book.defaults)
-        if SYSTEM not in person.roles and inputs.get("requester") in (None, person.login):
-            born |= {"requester": person.login, "organisation": person.organisation}
-        return born | dict.fromkeys(KEPT_BY_THE_DESK, now)
-
-    def _name_requester(self, draft: Draft, person: Person, raw: object) -> None:
-        if raw is None or raw == person.login:
-            return
-        field = self.fields["requester"]
-        if draft.words.isdisjoint((*field.edit, SYSTEM)):
-            draft.reasons.append(sentences.not_editable(field, "is whoever creates the ticket, unless an agent does"))
-        else:
-            draft.lay(field, raw)
-
-    def _override(self, draft: Draft, given: Mapping[str, object]) -> None:
-        for name, raw in given.items():
-            field = self.fields.get(name)
-            if field is None:
-                draft.reasons.append(sentences.unknown_field(name, self.workflow.name, self.fields))
-            elif field.derive is None:
-                draft.lay(field, raw)
+        return created(self._book, person, inputs, now, overrides or {}).outcome(None, None)
 
     def fire(
         self,
@@ -198,7 +175,7 @@ class Process:
         draft = Draft(self._book, case, SYSTEM_PERSON, now)
         if target not in self.workflow.states:
             return Refusal(trigger, (sentences.lost_state(target, self.workflow.name),))
-        self._override(draft, inputs)
+        override(draft, inputs)
         draft.arrive(target)
         return draft.outcome(trigger, case.state)
 

@@ -17,8 +17,9 @@ from itsm.workflow.builtin import BUILTIN_FIELDS, RESERVED_NAMES
 from itsm.workflow.case import Why
 from itsm.workflow.definition import ANY_STATE, SAME_STATE, Category, Comment, Field, FieldType
 from itsm.workflow.reading.compounds import FieldValues, Named, Part, Several, fit, typed
-from itsm.workflow.reading.entries import Cel, Entry, Json, Matching, Name, NewName, OneOf, Raw, Span, Text, Whole
-from itsm.workflow.reading.form import NOWHERE, Fault, Form, Noun, fault, load
+from itsm.workflow.reading.entries import Cel, Entry, Json, Matching, Name, NewName, OneOf, Raw, Span, Text, Whole, Word
+from itsm.workflow.reading.form import NOWHERE, Fault, Form, Noun, fault, load, under
+from itsm.workflow.scope import APPROVAL_COUNTS, LINK_KINDS, TASK_COUNTS
 
 ALL_FIELDS: Final = "*"
 """In a state's `readonly`: every field a person could edit."""
@@ -75,15 +76,15 @@ class FieldForm(Form):
         """Choices where they belong, and a default that the field can have."""
         chosen = data["type"] in (FieldType.CHOICE, FieldType.MULTI_CHOICE)
         if chosen and not data["choices"]:
-            raise ValidationError([Fault("missing-key", f"A {data['type']} needs its `choices`.")])
+            raise fault("missing-key", f"A {data['type']} needs its `choices`.")
         if data["choices"] and not chosen:
-            raise ValidationError({"choices": [Fault("misplaced-key", f"A {data['type']} has no choices.", on_key=True)]})
+            raise under("choices", fault("misplaced-key", f"A {data['type']} has no choices.", on_key=True))
         if "default" in data:
             field = Field("default", data["type"], NOWHERE, choices=tuple(data["choices"]))
             try:
                 fit(field, typed(data["default"], field.type))
             except ValidationError as error:
-                raise ValidationError({"default": error.messages}) from None
+                raise under("default", error) from None
 
 
 class StateForm(Form):
@@ -183,9 +184,9 @@ class InvariantForm(PlacedForm):
 class CountsForm(Form):
     """Facts beyond the ticket's own row, as a scenario states them."""
 
-    tasks = Named(Text(), Whole(), "counts")
-    approvals = Named(Text(), Whole(), "counts")
-    links = Named(Text(), Whole(), "counts")
+    tasks = Named(Word(TASK_COUNTS, "count"), Whole(), "counts")
+    approvals = Named(Word(APPROVAL_COUNTS, "count"), Whole(), "counts")
+    links = Named(Word(LINK_KINDS, "link"), Whole(), "counts")
 
 
 class GivenForm(CountsForm):

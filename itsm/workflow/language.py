@@ -81,7 +81,7 @@ def json_schema(vocabulary: Vocabulary | None = None) -> Json:
     with within(Names(_known(vocabulary) if vocabulary else {})):
         form, actions = describe(WORKFLOW), describe_actions(specs.values())
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DRAFT,
         "title": "ITSM workflow",
         **form,
         "$defs": {"action": actions},
@@ -126,9 +126,9 @@ def _outlined(name: str, node: source.Node) -> Field | None:
     type_ = node.get("type") if isinstance(node, source.Mapping) else None
     if not isinstance(node, source.Mapping) or not isinstance(type_, source.Scalar) or str(type_) not in set(FieldType):
         return None
-    choices = node.get("choices")
-    words = tuple(str(choice) for choice in choices) if isinstance(choices, source.Sequence) else ()
-    return Field(name, FieldType(type_), node.at, choices=words)
+    choices = node.get("choices", ())
+    words = choices if isinstance(choices, source.Sequence) else [choices]
+    return Field(name, FieldType(type_), node.at, choices=tuple(str(word) for word in words))
 
 
 class _Maker:

@@ -18,29 +18,30 @@ class Needs:
     """The facts that each trigger, timer and event of a workflow asks for, worked out once."""
 
     def __init__(self, book: Rulebook) -> None:
-        self._always = _always(book)
-        self._triggers = {name: self._always | _of_branches(rules) for name, rules in book.branches.items()}
+        self.always = _always(book)
+        self._triggers = {name: self.always | _of_branches(rules) for name, rules in book.branches.items()}
         self._timers = {name: self._of_answers((rule,)) for name, rule in book.timers.items()}
         self._events = {event: self._of_answers(rules) for event, rules in book.reactions.items()}
         seen_by = chain.from_iterable(field.see or () for field in book.fields.values())
-        self.everything = self._always.union(_facts((), seen_by), *self._triggers.values())
+        self.sight = _facts((), seen_by)
+        self.everything = self.always.union(self.sight, *self._triggers.values())
 
     def of_trigger(self, name: str) -> frozenset[Fact]:
         """For making a transition."""
-        return self._triggers.get(name, self._always)
+        return self._triggers.get(name, self.always)
 
     def of_timer(self, name: str) -> frozenset[Fact]:
         """For a timer that runs out, and what it may fire."""
-        return self._timers.get(name, self._always)
+        return self._timers.get(name, self.always)
 
     def of_event(self, event: str) -> frozenset[Fact]:
         """For answering an event, and what the answer may fire."""
-        return self._events.get(event, self._always)
+        return self._events.get(event, self.always)
 
     def _of_answers(self, rules: Iterable[AnswerRule]) -> frozenset[Fact]:
         own = [_facts(chain((rule.condition,), expressions_in(rule.deeds))) for rule in rules]
         fired = [self.of_trigger(rule.fire) for rule in rules if rule.fire is not None]
-        return self._always.union(*own, *fired)
+        return self.always.union(*own, *fired)
 
 
 def _always(book: Rulebook) -> frozenset[Fact]:

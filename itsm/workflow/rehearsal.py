@@ -30,11 +30,8 @@ DAYTIME: Final = Calendar(
 )
 """Monday to Friday, 09:00 to 17:00 UTC, no holidays: the working time of scenarios, whatever calendar a timer names."""
 
-DEPTH_MAX: Final = 8
-"""Moves that one instant may bring about by themselves; what goes on longer goes round in a circle."""
-
 TIMERS_MAX: Final = 1_000
-"""Timers that one `wait` may run."""
+"""Timers that one `wait` may run: what goes on longer goes round in a circle."""
 
 
 class RunawayError(Exception):
@@ -80,18 +77,19 @@ class Rehearsal:
     def wait(self, length: Duration) -> None:
         """Time passes, and timers run. Raises `RunawayError`."""
         end = DAYTIME.add_duration(self.now, length)
-        at, here = self.now, 0
         for _ in range(TIMERS_MAX):
-            name = min(self.armed, key=lambda each: self.armed[each], default=None)
+            name = self._next()
             if name is None or self.armed[name] > end:
                 self.now = end
                 return
             self.now = self.armed[name]
-            at, here = (at, here + 1) if self.now == at else (self.now, 1)
-            if here > DEPTH_MAX:
-                raise RunawayError(f"At {self._clock()} more than {DEPTH_MAX} timers run one after the other.")
             self._ring(self.process.workflow.timers[name])
         raise RunawayError(f"More than {TIMERS_MAX} timers run within {length}.")
+
+    def _next(self) -> str | None:
+        """The timer that runs out first; of one instant, the first of the file."""
+        order = [name for name in self.process.workflow.timers if name in self.armed]
+        return min(order, key=lambda name: self.armed[name], default=None)
 
     def learn(self, facts: Mapping[str, object]) -> None:
         """From now on these counts hold: {"tasks": {"open": 1}}."""

@@ -169,7 +169,7 @@ class _Compiler:
             actions=frozenset(self.actions),
         )
         if self.findings:
-            raise FaultyWorkflowError(workflow.name, self.findings)
+            raise FaultyWorkflowError(workflow.name, sorted(self.findings, key=lambda each: (each.at.line, each.at.column)))
         return book
 
     def _fault(self, code: str, message: str, at: Position) -> None:

@@ -9,10 +9,9 @@ too large, too deep or too many is refused before it costs anything. This module
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from math import isfinite
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark
@@ -30,6 +29,12 @@ from ruamel.yaml.reader import ReaderError
 
 from itsm.workflow.definition import Position
 from itsm.workflow.findings import Finding, Severity
+from itsm.workflow.nodes import Mapping, Node, Scalar, Sequence, locate, plain, quoted
+
+__all__ = [
+    "Mapping", "Node", "Scalar", "Sequence", "locate", "plain", "quoted",
+    "MAX_BYTES", "MAX_DEPTH", "MAX_FINDINGS", "MAX_NODES", "decode", "normalised", "parse", "parse_file", "read",
+]  # fmt: skip
 
 MAX_BYTES: Final = 256 * 1024
 MAX_NODES: Final = 10_000
@@ -38,106 +43,11 @@ MAX_FINDINGS: Final = 100
 """Bounds of one source. A whole practice has some 20 KiB and a thousand values; the parser needs 2.5 µs for a character and
 50 µs for a value, so that even a hostile source within the bounds is answered in about a second."""
 
-_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_DECIMAL: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUTHS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LONG_RUN: Final = re.compile(r"\S{5000,}")
 """In such a run the parser's search for the end of a tag takes quadratic time."""
 
 _UNFIT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Characters that escapes such as "\\0" can smuggle in and that neither a database nor a log line may hold."""
-
-
-class Scalar(str):
-    """One value as its author wrote it: the text, where it began, and whether it was quoted (or a block of text).
-
-    `at` is where the value stands; `begins` is the place of the text's first character, after a quote or a block's `|`.
-    """
-
-    __slots__ = ("at", "begins", "quoted")
-
-    at: Position
-    begins: Position
-    quoted: bool
-
-    def __new__(cls, text: str, at: Position, begins: Position | None = None, *, quoted: bool = False) -> Scalar:
-        self = super().__new__(cls, text)
-        self.at = at
-        self.begins = begins or at
-        self.quoted = quoted
-        return self
-
-    @property
-    def is_null(self) -> bool:
-        """Whether this is YAML's null: nothing, `~` or `null`, unquoted."""
-        return not self.quoted and self in _NULLS
-
-    @property
-    def core(self) -> str | int | float | bool | None:
-        """The value by YAML 1.2's core schema, without its traps: octal, hexadecimal, infinite and NaN forms stay text."""
-        if self.quoted:
-            return str(self)
-        if self in _NULLS:
-            return None
-        if self in _TRUTHS:
-            return _TRUTHS[self]
-        if _INTEGER.fullmatch(self):
-            return int(self)
-        if _DECIMAL.fullmatch(self) and not re.fullmatch("[-+]?[0-9]+", self) and isfinite(number := float(self)):
-            return number
-        return str(self)
-
-
-class Sequence(list["Node"]):
-    """A list and where it began."""
-
-    __slots__ = ("at",)
-
-    def __init__(self, items: Iterable[Node], at: Position) -> None:
-        super().__init__(items)
-        self.at = at
-
-
-class Mapping(dict[str, "Node"]):
-    """Names and their values in written order, where it began, and where each key stands."""
-
-    __slots__ = ("at", "keys_at")
-
-    def __init__(self, entries: Iterable[tuple[Scalar, Node]], at: Position) -> None:
-        super().__init__()
-        self.at = at
-        self.keys_at: dict[str, Position] = {}
-        for key, value in entries:
-            self[str(key)] = value
-            self.keys_at[str(key)] = key.at
-
-
-Node: TypeAlias = "Scalar | Sequence | Mapping"
-
-
-def plain(node: Node) -> object:
-    """The same values without their places, scalars resolved by YAML's core schema: what `json.dumps` would take."""
-    if isinstance(node, Scalar):
-        return node.core
-    if isinstance(node, Sequence):
-        return [plain(item) for item in node]
-    return {key: plain(value) for key, value in node.items()}
-
-
-def locate(root: Node, path: Iterable[str | int], *, key: bool = False) -> Position:
-    """Where the value at `path` stands, or its key if `key`; of a path that leads nowhere, the last place on the way."""
-    here = root.at
-    node: Node | None = root
-    for step in path:
-        if isinstance(node, Mapping) and isinstance(step, str) and step in node:
-            here, node = (node.keys_at[step] if key else node[step].at), node[step]
-        elif isinstance(node, Sequence) and isinstance(step, int) and 0 <= step < len(node):
-            node = node[step]
-            here = node.at
-        else:
-            return here if node is None else node.at
-    return here
 
 
 def read(path: Path) -> tuple[str | None, list[Finding]]:
@@ -190,8 +100,8 @@ def parse_file(path: Path) -> tuple[Node | None, list[Finding]]:
     return (None, findings) if text is None else parse(text, str(path))
 
 
-class _Stop(Exception):  # noqa: N818 — not an error of the program: the source ends here for us
-    """The source cannot be read beyond this finding."""
+class _Stop(Exception):
+    """The source cannot be read beyond this finding. No error of the program: it never leaves this module."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.message)
@@ -215,24 +125,25 @@ class _Reader:
         """Reads all. Raises `_Stop`."""
         documents = 0
         for event in self._events():
-            self.here = self._at(event)
-            if len(self.findings) > MAX_FINDINGS:
-                raise _Stop(_error("yaml-size", "There are too many faults to go on.", self.here))
+            mark: StringMark = event.start_mark
+            self.here = Position(self.file, mark.line + 1, mark.column + 1)
+            if len(self.findings) >= MAX_FINDINGS:
+                raise _Stop(_error("too-many-faults", "There are too many faults to go on.", self.here))
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 self._document(event, documents)
             elif isinstance(event, AliasEvent):
                 hint = "Write the value out."
-                raise _Stop(_error("yaml-alias", f"“*{event.anchor}” refers to another place.", self.here, hint))
+                raise _Stop(_error("yaml-alias", f"{quoted('*' + event.anchor)} refers to another place.", self.here, hint))
             elif isinstance(event, ScalarEvent):
                 self._refuse_tag(event)
                 self._take(self._scalar(event))
             elif isinstance(event, MappingStartEvent):
                 self._refuse_tag(event)
-                self._enter(Mapping((), self._at(event)))
+                self._enter(Mapping((), self.here))
             elif isinstance(event, SequenceStartEvent):
                 self._refuse_tag(event)
-                self._enter(Sequence((), self._at(event)))
+                self._enter(Sequence((), self.here))
             elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
                 self.open.pop()
                 self.key.pop()
@@ -257,19 +168,19 @@ class _Reader:
 
     def _document(self, event: DocumentStartEvent, count: int) -> None:
         if count > 1:
-            raise _Stop(_error("yaml-documents", "A second document begins here.", self._at(event), "One file, one document."))
+            raise _Stop(_error("yaml-documents", "A second document begins here.", self.here, "One file, one document."))
         if event.version or event.tags:
-            at = self._at(event)
-            raise _Stop(_error("yaml-directive", "Directives such as %YAML or %TAG are not taken.", at, "Leave it out."))
+            raise _Stop(_error("yaml-directive", "Directives such as %YAML or %TAG are not taken.", self.here, "Leave it out."))
 
     def _refuse_tag(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
-        at = self._at(event)
         if event.ctag is not None:
             hint = "Leave the tag out; the schema knows the type."
-            self.findings.append(_error("yaml-tag", f"The tag “{event.ctag}” is not taken.", at, hint))
+            self.findings.append(_error("yaml-tag", f"The tag {quoted(event.ctag)} is not taken.", self.here, hint))
         if event.anchor is not None:
             hint = "Write the value out where it is needed."
-            self.findings.append(_error("yaml-alias", f"The anchor “&{event.anchor}” is not taken.", at, hint))
+            self.findings.append(
+                _error("yaml-alias", f"The anchor {quoted('&' + event.anchor)} is not taken.", self.here, hint)
+            )
 
     def _scalar(self, event: ScalarEvent) -> Scalar:
         at, text = self.here, str(event.value)
@@ -321,14 +232,10 @@ class _Reader:
         if str(key) in parent:
             first = parent.keys_at[str(key)]
             hint = f"It stands already in line {first.line}; remove one."
-            self.findings.append(_error("duplicate-key", f"“{key}” is given twice.", key.at, hint))
+            self.findings.append(_error("duplicate-key", f"{quoted(key)} is given twice.", key.at, hint))
             return
         parent[str(key)] = value
         parent.keys_at[str(key)] = key.at
-
-    def _at(self, event: Event) -> Position:
-        mark: StringMark = event.start_mark
-        return Position(self.file, mark.line + 1, mark.column + 1)
 
 
 def _error(code: str, message: str, at: Position, hint: str | None = None) -> Finding:

@@ -93,9 +93,12 @@ def walk(tree: Tree) -> Iterator[Tree]:
 
 def decode(serialised: bytes) -> Tree:
     """The tree of a checked expression. Offsets count characters from 0. Raises `ValueError` on anything else."""
-    checked = _message(_message(serialised)[2][-1])  # google.protobuf.Any.value
-    positions = dict(_entry(entry) for entry in _message(checked[5][-1]).get(4, ()))
-    return _tree(checked[4][-1], positions)
+    try:
+        checked = _message(_message(serialised)[2][-1])  # google.protobuf.Any.value
+        positions = dict(_entry(entry) for entry in _message(checked[5][-1]).get(4, ()))
+        return _tree(checked[4][-1], positions)
+    except (LookupError, struct.error) as error:
+        raise ValueError("no checked expression") from error
 
 
 # What follows reads protobuf: a message is a run of (field number, wire type, value).

@@ -25,6 +25,9 @@ KEY_MAX: Final = 200
 WHOLE_MAX: Final = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact (RFC 8259 §6)."""
 
+DURATION_MAX: Final = timedelta(days=36_525)
+"""A hundred years; longer is a slip of the pen."""
+
 REFERENCES: Final = frozenset({FieldType.USER, FieldType.GROUP, FieldType.SERVICE, FieldType.CI, FieldType.TICKET})
 """Types whose values are keys of something that must exist."""
 
@@ -83,6 +86,8 @@ def exact_duration(text: str) -> timedelta:
     if match is None or not parts or text.endswith("T"):
         raise ValueError(f"not an ISO 8601 duration: {text!r}")
     length = timedelta(**{name: float(part) if "." in part else int(part) for name, part in parts.items()})
+    if length > DURATION_MAX:
+        raise ValueError(f"longer than a hundred years: {text!r}")
     return -length if match["sign"] else length
 
 
@@ -143,7 +148,7 @@ def _integer(_field: Field, raw: object) -> Value | Fault:
 
 
 def _decimal(_field: Field, raw: object) -> Value | Fault:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw) or abs(raw) > WHOLE_MAX:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or abs(raw) > WHOLE_MAX or math.isnan(raw):
         return Fault("must be a number")
     return float(raw)
 

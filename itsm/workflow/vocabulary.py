@@ -28,7 +28,6 @@ AGENT: Final = "agent"
 EVENTS: Final = frozenset(
     {
         "created",
-        "commented",
         "requester_replied",
         "agent_replied",
         "approved",
@@ -36,9 +35,6 @@ EVENTS: Final = frozenset(
         "tasks_done",
         "task_failed",
         "children_closed",
-        "survey_answered",
-        "promise_at_risk",
-        "promise_broken",
     }
 )
 """What can happen to any ticket; further events are named after what stands near it, see `event_names`."""

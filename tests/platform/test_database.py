@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_pool_with_all_connections_taken_is_said_to_be_unavailable(database: D
 def test_killed_connections_do_not_poison_the_pool(postgresql: Database) -> None:
     kill_idle(postgresql, connections=6)
     for number in range(6):
-        postgresql.retrying(lambda number=number: add(postgresql, f"org{number}"))
+        postgresql.retrying(partial(add, postgresql, f"org{number}"))
     assert len(keys(postgresql)) == 6
 
 

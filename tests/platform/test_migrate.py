@@ -198,7 +198,7 @@ def objects(database: Database) -> set[Any]:
     return {
         tuple(row)
         for query in (
-            "SELECT attrelid::regclass, attname, atttypid::regtype, attnotnull FROM pg_attribute WHERE attrelid > 16384",
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'",
             "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
             "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
             "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint",

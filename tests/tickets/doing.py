@@ -24,7 +24,9 @@ class Doing:
         with self.desk.transaction(actor(self.desk, self.login), Channel.API) as tx:
             return commands.create(tx, NewTicket(type_, title, **more))
 
-    def fire(self, record: Record | str, trigger: str, comment: str | None = None, version: int | None = None, **fields: Any) -> Record:
+    def fire(
+        self, record: Record | str, trigger: str, comment: str | None = None, version: int | None = None, **fields: Any
+    ) -> Record:
         with self.desk.transaction(actor(self.desk, self.login), Channel.API) as tx:
             return commands.transition(tx, _number(record), trigger, fields, comment, version)
 

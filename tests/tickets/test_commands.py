@@ -15,9 +15,9 @@ from itsm.tickets.models import Comment, TicketEvent
 from tests.tickets.doing import Doing, an_incident_in_progress
 
 EVENTS = Prepared(
-    sa.select(TicketEvent.seq, TicketEvent.kind, TicketEvent.actor, TicketEvent.on_behalf_of, TicketEvent.channel, TicketEvent.payload).order_by(
-        TicketEvent.id
-    )
+    sa.select(
+        TicketEvent.seq, TicketEvent.kind, TicketEvent.actor, TicketEvent.on_behalf_of, TicketEvent.channel, TicketEvent.payload
+    ).order_by(TicketEvent.id)
 )
 COMMENTS = Prepared(sa.select(Comment.body, Comment.visibility))
 OUTBOX = Prepared(sa.select(OutboxMessage.key, OutboxMessage.topic, OutboxMessage.payload).order_by(OutboxMessage.id))
@@ -165,7 +165,9 @@ def test_a_merge_keeps_both_histories(desk: Desk) -> None:
 
 def test_tasks_hold_back_the_fulfilment_and_their_end_brings_it(desk: Desk) -> None:
     agent = Doing(desk, "g1")
-    record = agent.create("request", "A laptop", requester="ra1", fields={"approval_required": False, "fulfilment_model": "goods"})
+    record = agent.create(
+        "request", "A laptop", requester="ra1", fields={"approval_required": False, "fulfilment_model": "goods"}
+    )
     agent.fire(record, "assign", group="desktop")
     agent.fire(record, "start")
     with pytest.raises(DeskError):

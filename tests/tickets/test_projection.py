@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from datetime import timedelta
 
 from itsm.app import Service
 from itsm.platform.errors import DeskError
@@ -14,8 +16,6 @@ from tests.tickets.doing import Doing
 
 def live_a_while(desk: Desk, clock: FrozenClock, deeds: int, seed: int = 7) -> None:
     """People do what the workflow offers them, at random; what is refused is no matter."""
-    from datetime import timedelta
-
     chance = random.Random(seed)
     numbers = [Doing(desk, "ra1").create(kind, "Something", requester=None).number for kind in ("incident", "request")]
     numbers += [Doing(desk, "g1").create(kind, "Something").number for kind in ("problem", "change", "incident")]
@@ -37,10 +37,14 @@ def live_a_while(desk: Desk, clock: FrozenClock, deeds: int, seed: int = 7) -> N
             person.fire(number, trigger, chance.choice((None, "Because")), None, **fields)
         except DeskError:
             pass
-        try:
-            chance.choice((lambda: person.say(number), lambda: person.log_work(number, 5), lambda: person.edit(number, title=f"T{chance.random()}")))()
-        except DeskError:
-            pass
+        with contextlib.suppress(DeskError):
+            chance.choice(
+                (
+                    lambda: person.say(number),
+                    lambda: person.log_work(number, 5),
+                    lambda: person.edit(number, title=f"T{chance.random()}"),
+                )
+            )()
 
 
 def test_rebuilding_every_row_from_its_events_finds_no_difference(service: Service, clock: FrozenClock) -> None:

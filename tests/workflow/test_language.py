@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
@@ -16,10 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itsm.workflow import language, source
+from itsm.workflow.codes import MEANINGS
 from itsm.workflow.definition import SAME_STATE, Category, Comment, Derivation, Expression, Position, Workflow
+from itsm.workflow.reading.form import Noun
 from itsm.workflow.vocabulary import Vocabulary
 from itsm.worktime.duration import Duration
 from tests.workflow.practice import INCIDENT, SMALL, WORDS, changed, doing, finding_of, findings_of, loaded, marked
+
+HOME = Path(language.__file__).parent
+READERS = [
+    *(HOME / f"{name}.py" for name in ("source", "grammar", "language", "action_spec", "builtin_actions", "vocabulary")),
+    *(HOME / "reading").glob("*.py"),
+]
 
 # What is right
 
@@ -339,8 +349,20 @@ def test_a_long_word_does_not_make_a_long_message() -> None:
     assert len(finding.message) < 200
 
 
+def test_a_file_of_nothing_but_faults_is_answered_soon_with_the_first_hundred() -> None:
+    fields = "".join(f"  field_number_{n}: {{type: text}}\n" for n in range(1500))
+    words = ", ".join(f"feild_nmuber_{n}" for n in range(3500))
+    text = changed("  note: {type: text}\n", fields, SMALL).replace("new}", f"new, require: [{words}]}}")
+    began = time.process_time()
+    findings = findings_of(text)
+    assert time.process_time() - began < 5  # two seconds on an idle processor
+    assert [finding.code for finding in findings] == ["unknown-field"] * 100 + ["too-many-faults"]
+    assert findings[0].hint == "Did you mean “field_number_0”?"
+    assert findings[-1].message == "There are 3400 more faults from here on."
+
+
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_damaged_file_is_never_more_than_findings_within_it(seed: int) -> None:
     dice = random.Random(seed)
     lines = INCIDENT.splitlines(keepends=True)
@@ -423,3 +445,10 @@ def test_computed_values_are_expressions_with_the_place_of_their_text() -> None:
     line, column = (int(number) for number in place.split(":"))
     expression = Expression("ticket.title", Position("x.yaml", line, column))
     assert deed.arguments["values"] == {"note": expression, "title": "now is the hour"}
+
+
+def test_every_code_of_the_reader_has_a_meaning_and_every_meaning_a_code() -> None:
+    written = "".join(path.read_text() for path in READERS)
+    codes = set(re.findall(r'"((?:yaml|unknown|missing|bad|duplicate|matrix|wrong|misplaced|invalid|too)-[a-z-]+)"', written))
+    nouns = set(re.findall(r'(?:OneOf|Word|OrOne)\((?:\w+|sorted\(\w+\)|\([^)]*\)), "([a-z]+)"', written)) | set(Noun)
+    assert codes | {f"unknown-{noun}" for noun in nouns} == set(MEANINGS)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itsm.workflow import source
@@ -234,6 +234,7 @@ def test_a_file_that_is_not_utf_8_is_refused_at_the_byte(tmp_path: Path) -> None
 
 
 @given(YAMLISH)
+@settings(deadline=None)
 def test_whatever_is_written_is_a_tree_or_findings_within_the_text(text: str) -> None:
     node, findings = source.parse(text, "a.yaml")
     assert (node is not None) or findings

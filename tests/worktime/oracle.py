@@ -35,15 +35,19 @@ class Plan:
             return []
         return self.weekly.get(day.weekday(), [])
 
-    def reads_as_working(self, reading: datetime) -> bool:
-        """Rule 1, for one reading of the wall clock."""
+    def opened_on(self, reading: datetime) -> list[date]:
+        """Rule 1, for one reading of the wall clock: the dates to whose hours it belongs. None of them: not working time."""
         time, today = reading.isoformat()[11:16], reading.date()
+        yesterday, dates = today - timedelta(days=1), []
         for opens, closes in self.hours(today):
             if opens < closes and opens <= time < closes:
-                return True  # within one day; "24:00" sorts after every time of day
+                dates.append(today)  # within one day; "24:00" sorts after every time of day
             if closes < opens and opens <= time:
-                return True  # the evening of an interval that passes midnight
-        return any(closes < opens and time < closes for opens, closes in self.hours(today - timedelta(days=1)))
+                dates.append(today)  # the evening of an interval that passes midnight
+        for opens, closes in self.hours(yesterday):
+            if closes < opens and time < closes:
+                dates.append(yesterday)  # the morning of one
+        return dates
 
 
 class Oracle:
@@ -53,8 +57,12 @@ class Oracle:
         zone = ZoneInfo(plan.zone)
         self.first = (first - EPOCH) // MICROSECOND
         self.last = self.first + minutes * MINUTE
-        instants = (first + timedelta(minutes=minute) for minute in range(minutes))
-        self.working = bytes(plan.reads_as_working(instant.astimezone(zone)) for instant in instants)
+        self.working = bytearray(minutes)
+        self.closings: dict[date, int] = {}
+        for minute in range(minutes):
+            for opened in plan.opened_on((first + timedelta(minutes=minute)).astimezone(zone)):
+                self.working[minute] = True
+                self.closings[opened] = self._begin(minute + 1)  # the last of its minutes stays
 
     def is_working(self, instant: int) -> bool:
         return bool(self.working[self._minute(instant)])
@@ -69,7 +77,7 @@ class Oracle:
         return whole - before_a + within_b
 
     def add(self, a: int, length: int) -> int | None:
-        """Walks from working minute to working minute until the length is used up; None if the window ends first."""
+        """Walks from one run of working minutes to the next until the length is used up; None if the window ends first."""
         if length < 0:
             return self._back(a, -length)
         here = a
@@ -77,7 +85,8 @@ class Oracle:
             index = self.working.find(1, self._minute(here))
             if index < 0:
                 return None
-            begin, end = max(here, self._begin(index)), self._begin(index + 1)
+            stop = self.working.find(0, index)
+            begin, end = max(here, self._begin(index)), self._begin(stop) if stop >= 0 else self.last
             here = min(end, begin + length)
             length -= here - begin
         return here
@@ -88,10 +97,15 @@ class Oracle:
             index = self.working.rfind(1, 0, self._minute(here - 1) + 1)
             if index < 0:
                 return None
-            begin, end = self._begin(index), min(here, self._begin(index + 1))
+            begin, end = self._begin(self.working.rfind(0, 0, index) + 1), min(here, self._begin(index + 1))
             here = max(begin, end - length)
             length -= end - here
         return here
+
+    def end_of_day(self, a: int) -> int | None:
+        """The closing of the first date that has not closed at a; None near the end of the window, where a date is cut off."""
+        due = [closing for _, closing in sorted(self.closings.items()) if closing > a]
+        return due[0] if due and due[0] < self.last - 2 * 1440 * MINUTE else None
 
     def _minute(self, instant: int) -> int:
         return (instant - self.first) // MINUTE

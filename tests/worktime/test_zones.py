@@ -14,7 +14,7 @@ import tzdata
 from itsm.worktime import zones
 
 from .build import utc
-from .test_oracle import ZONES
+from .comparison import ZONES
 
 
 @pytest.mark.parametrize(

@@ -7,24 +7,43 @@ left, every timer can do what it is for, every invariant holds on every way. `RU
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
 
-from itsm.workflow.check import automatic, branches, conditions, invariants, livelock, reach, requirements, usage
 from itsm.workflow.check.registry import RULES, Rule
 from itsm.workflow.check.subject import Subject
 from itsm.workflow.definition import Workflow
 from itsm.workflow.findings import Finding
 from itsm.workflow.vocabulary import Vocabulary
 
-__all__ = ["RULES", "Rule", "check"]
+__all__ = ["RULES", "Rule", "Subject", "check"]
+
+_FAMILIES: Final = (
+    "reach",
+    "branches",
+    "conditions",
+    "requirements",
+    "automatic",
+    "livelock",
+    "invariants",
+    "neighbours",
+    "usage",
+    "scenarios",
+)
+for _family in _FAMILIES:
+    import_module(f"{__name__}.{_family}")
 
 
-def check(workflows: Mapping[str, Workflow], vocabulary: Vocabulary) -> list[Finding]:
-    """Everything that can be said against these workflows, in the order of their sources. They may fire each other's transitions."""
+def check(workflows: Mapping[str, Workflow], vocabulary: Vocabulary, *, only: str | None = None) -> list[Finding]:
+    """Everything that can be said against these workflows, each in the order of its source.
+
+    With `only`, the rules are applied to the workflow of that name; the others are the neighbours whose transitions
+    it may fire.
+    """
     findings: list[Finding] = []
-    for workflow in workflows.values():
-        subject = Subject(workflow, vocabulary, workflows)
-        found = list(subject.faults)
-        for rule in RULES.values():
-            found += rule.findings(subject)
-        findings += sorted(found, key=lambda finding: (finding.at.line, finding.at.column))
+    for name, workflow in workflows.items():
+        if only in (None, name):
+            subject = Subject(workflow, vocabulary, workflows)
+            found = [*subject.faults, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
+            findings += sorted(found, key=lambda finding: (finding.at.line, finding.at.column))
     return findings

@@ -1,4 +1,4 @@
-"""Rules about the branches of a transition: they are tried in order, and the first that passes is taken."""
+"""Rules about order: the branches of a transition, and the rules of a reaction, are tried in turn, and the first is taken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itsm.workflow.check.domains import Answer, can_hold
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.subject import Subject
 from itsm.workflow.check.wording import listed
-from itsm.workflow.definition import Branch
+from itsm.workflow.definition import Branch, Rule
 from itsm.workflow.findings import Severity
 
 
@@ -69,3 +69,27 @@ def _both_pass(subject: Subject, earlier: Branch, later: Branch, source: str) ->
     conditions = subject.conditions(earlier.condition, later.condition)
     complete = len(conditions) == (earlier.condition is not None) + 1
     return complete and can_hold(conditions, subject.frame(source)) is Answer.YES
+
+
+@rule("shadowed-rule", Severity.ERROR)
+def shadowed_rule(subject: Subject) -> Iterator[Fault]:
+    """This rule of a reaction is never taken: in each of its states an earlier one of the same event always is."""
+    for reaction in subject.workflow.reactions.values():
+        for index, later in enumerate(reaction.rules):
+            states = later.states if later.states is not None else tuple(subject.workflow.states)
+            winners = {state: _winner(subject, reaction.rules[:index], later, state) for state in states}
+            lines = dict.fromkeys(str(winner.at.line) for winner in winners.values() if winner is not None)
+            if winners and None not in winners.values():
+                yield Fault(
+                    later.at,
+                    f"This rule for {reaction.event} is never taken: the one in line {listed(lines)} always comes first.",
+                    "Put it before the other, or give the other a condition.",
+                )
+
+
+def _winner(subject: Subject, earlier: tuple[Rule, ...], later: Rule, state: str) -> Rule | None:
+    """The first of these rules that fits in a state wherever the later one does."""
+    for rule_ in earlier:
+        if (rule_.states is None or state in rule_.states) and subject.follows(rule_.condition, later.condition, state):
+            return rule_
+    return None

@@ -41,8 +41,8 @@ def _given(condition: _Condition) -> dict[str, Value]:
 def condition_never_holds(subject: Subject) -> Iterator[Fault]:
     """No values of the fields and counts that this condition names make it true. What cannot be decided is passed over."""
     for each in _conditions(subject):
-        conditions = subject.conditions(each.expression)
-        if conditions and can_hold(conditions, subject.frame(*each.states, given=_given(each))) is Answer.NO:
+        condition = subject.judged(each.expression)
+        if condition and can_hold([condition], subject.frame(*each.states, given=_given(each))) is Answer.NO:
             yield Fault(each.expression.at, f"{quoted(each.expression)} never holds, so {each.whose} never comes to pass.")
 
 
@@ -50,8 +50,8 @@ def condition_never_holds(subject: Subject) -> Iterator[Fault]:
 def condition_always_holds(subject: Subject) -> Iterator[Fault]:
     """Whatever the fields and counts that this condition names may be, it is true: it might as well not be there."""
     for each in _conditions(subject):
-        conditions = subject.conditions(each.expression)
-        if conditions and implies([], conditions[0], subject.frame(*each.states, given=_given(each))):
+        condition = subject.judged(each.expression)
+        if condition and implies([], condition, subject.frame(*each.states, given=_given(each))):
             yield Fault(each.expression.at, f"{quoted(each.expression)} always holds.", "Leave it out, or say what was meant.")
 
 
@@ -59,7 +59,7 @@ def condition_always_holds(subject: Subject) -> Iterator[Fault]:
 def invariant_always_holds(subject: Subject) -> Iterator[Fault]:
     """Nothing could break this invariant, whatever a ticket's fields may be: it says nothing."""
     for invariant in subject.workflow.invariants:
-        conditions = subject.conditions(invariant.holds)
+        condition = subject.judged(invariant.holds)
         states = invariant.states or tuple(subject.workflow.states)
-        if conditions and implies([], conditions[0], subject.frame(*states)):
+        if condition and implies([], condition, subject.frame(*states)):
             yield Fault(invariant.holds.at, f"{quoted(invariant.holds)} holds whatever happens.", "Say what was meant.")

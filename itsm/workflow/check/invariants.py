@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from itsm.workflow.check.domains import names_in
-from itsm.workflow.check.logic import Mark
+from itsm.workflow.check.logic import Mark, Value, Values
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.space import Breach, breaches
 from itsm.workflow.check.steps import Step
@@ -22,54 +21,60 @@ def broken_invariant(subject: Subject) -> Iterator[Fault]:
     Looked at are the fields that the invariant names, and those that conditions on the way name, by the values that matter.
     Where that is too much, or depends on dates, texts or approvals, nothing is said.
     """
+    for invariant, breach in _broken(subject).items():
+        last = breach.trail[-1]
+        yield Fault(
+            invariant.holds.at,
+            f"{quoted(invariant.holds)} does not hold in “{last.to.state}” on this way: {_told(breach)}.",
+            f"Require or set it on the way, or let “{last.deed}” set it or have a condition.",
+        )
+
+
+def _broken(subject: Subject) -> dict[Invariant, Breach]:
+    """For each invariant that breaks whatever other fields may be, the shortest way to that."""
+    broken: dict[Invariant, Breach] = {}
+    explored: dict[frozenset[str], dict[Invariant, Breach]] = {}
     for invariant in subject.workflow.invariants:
-        if (breach := _breach(subject, invariant)) is not None:
-            state = breach.trail[-1].to.state
-            yield Fault(
-                invariant.holds.at,
-                f"{quoted(invariant.holds)} does not hold in “{state}” on this way: {_told(breach)}.",
-                f"Require or set it on the way, or give “{breach.trail[-1].deed}” a condition.",
-            )
+        condition = subject.judged(invariant.holds)
+        looked_at: frozenset[str] = frozenset()
+        wanted = frozenset(map(_looked_at, condition.names)) if condition else looked_at
+        while not wanted <= looked_at and not any(name.startswith("approvals.") for name in wanted):
+            looked_at |= wanted
+            if looked_at not in explored:
+                explored[looked_at] = breaches(subject, looked_at)
+            breach = explored[looked_at].get(invariant)
+            if breach is not None:
+                named = frozenset[str]().union(*(step.names for step in breach.trail))
+                wanted = frozenset(_looked_at(name) for name in named if name.startswith("ticket.")) & subject.fields.keys()
+                if wanted <= looked_at:
+                    broken[invariant] = breach
+    return broken
 
 
-def _breach(subject: Subject, invariant: Invariant) -> Breach | None:
-    """The shortest way on which an invariant breaks, whatever the fields that it does not name may be."""
-    trees = subject.trees(invariant.holds)
-    names = {_root(name) for name in names_in(trees)}
-    if not trees or any(name.startswith("approvals.") for name in names):
-        return None
-    while True:
-        found = breaches(subject, names, [invariant])
-        breach = found.get(invariant) if found else None
-        if breach is None:
-            return None
-        on_the_way = {_root(name) for step in breach.trail for name in names_in(step.conditions) if name.startswith("ticket.")}
-        if on_the_way & subject.fields.keys() <= names:
-            return breach
-        names |= on_the_way
-
-
-def _root(name: str) -> str:
+def _looked_at(name: str) -> str:
     """The field behind a name (`ticket.cost.amount` is of `cost`), or a count's own name."""
     return name.split(".")[1] if name.startswith("ticket.") else name
 
 
 def _told(breach: Breach) -> str:
     """“new → (resolve, code: fixed) resolved → (close) closed, where code is empty”."""
-    way = " → ".join(_told_step(step, first=number == 0) for number, step in enumerate(breach.trail))
+    first, *others = breach.trail
+    entered = f" ({_told_values(first.given)})" if first.given else ""
+    way = " → ".join([first.to.state + entered, *map(_told_step, others)])
     last = [f"{name} is {_shown(value)}" for name, value in breach.values.items() if value is not Mark.ANYTHING]
     return f"{way}, where {listed(last)}" if last else way
 
 
-def _told_step(step: Step, *, first: bool) -> str:
-    given = [f"{name}: {_shown(value)}" for name, value in step.given.items()]
-    deed = ", ".join(given if first else [step.deed, *given])
-    if first:
-        return f"{step.to.state} ({deed})" if deed else step.to.state
+def _told_step(step: Step) -> str:
+    deed = f"{step.deed}, {_told_values(step.given)}" if step.given else step.deed
     return f"({deed}) {step.to.state}"
 
 
-def _shown(value: object) -> str:
+def _told_values(values: Values) -> str:
+    return ", ".join(f"{name}: {_shown(value)}" for name, value in values.items())
+
+
+def _shown(value: Value) -> str:
     if value is None:
         return "empty"
     if isinstance(value, bool):

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
-from itsm.workflow.check.domains import names_in
+from itsm.workflow.check.people import DOERS
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.subject import Automatic, Move, Subject
 from itsm.workflow.definition import Timer
 from itsm.workflow.findings import Severity
-
-_SOMEBODY_DOES: Final = frozenset(
-    {"created", "commented", "requester_replied", "agent_replied", "approved", "rejected", "tasks_done", "task_failed", "survey_answered"}
-)
-"""Events behind which there is a person: a circle through one of them stops when nobody goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +36,16 @@ def livelock(subject: Subject) -> Iterator[Fault]:
         if not _makes_progress(subject, circle):
             first = circle[0]
             way = " → ".join([first.move.source, *(f"({step.each.name}) {step.move.target}" for step in circle)])
-            yield Fault(first.each.what.at, f"The ticket goes in a circle for ever without anybody: {way}.", "Let a person make one of these moves.")
+            yield Fault(
+                first.each.what.at,
+                f"The ticket goes in a circle for ever without anybody: {way}.",
+                "Let a person make one of these moves.",
+            )
 
 
 def _steps(subject: Subject) -> Iterator[_Step]:
     for each in subject.automatic:
-        if each.what.fire and each.event not in _SOMEBODY_DOES:
+        if each.what.fire and each.event not in DOERS:
             for state in each.states:
                 for move in subject.fired_in(each, state):
                     yield _Step(each, move)
@@ -89,8 +87,9 @@ def _shortest(steps: list[_Step], start: str) -> tuple[_Step, ...]:
 
 def _makes_progress(subject: Subject, circle: tuple[_Step, ...]) -> bool:
     """Whether the circle may end by itself: it writes a field that one of its own conditions looks at."""
-    conditions = [condition for step in circle for condition in (step.each.what.condition, step.move.branch.condition)]
-    looked_at = {name.split(".")[1] for name in names_in(subject.conditions(*conditions)) if name.startswith("ticket.")}
-    written = {name for step in circle for name in subject.written_by(step.move.branch)}
-    written |= {name for step in circle for action in step.each.what.do for name, _ in subject.writes(action)}
-    return not looked_at.isdisjoint(written)
+    written = [condition for step in circle for condition in (step.each.what.condition, step.move.branch.condition)]
+    names = (name for condition in subject.conditions(*written) for name in condition.names)
+    looked_at = {name.split(".")[1] for name in names if name.startswith("ticket.")}
+    changed = {name for step in circle for name in subject.written_by(step.move.branch)}
+    changed |= {name for step in circle for action in step.each.what.do for name, _ in subject.writes(action)}
+    return not looked_at.isdisjoint(changed)

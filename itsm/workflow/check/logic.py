@@ -1,8 +1,8 @@
 """What can be said about a condition without a ticket: CEL over values of which some are not known.
 
-A value is known (a choice, a count, null), or known only to be `FILLED`, or not known at all (`ANYTHING`). A verdict is the set of
-what may come out: that the condition holds, that it fails, that it ends in an error, as `null < 3` does. A part whose outcome is
-open can be assumed to be true or false by its key, so that the same part is never taken for both at once.
+A value is known (a choice, a count, null), or known only to be `FILLED`, or not known at all (`ANYTHING`). A verdict is the set
+of what may come out: that the condition holds, that it fails, that it ends in an error, as `null < 3` does. What is open can
+be assumed to be true or false by the key of its part, so that the same part is never taken for both at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Mark(Enum):
 FILLED: Final = Mark.FILLED
 ANYTHING: Final = Mark.ANYTHING
 
-Value: TypeAlias = str | int | float | bool | bytes | None | Mark
+Value: TypeAlias = str | int | float | bool | bytes | Mark | None
 Values: TypeAlias = Mapping[str, Value]
 """What is known, by dotted name; a name that is absent can be anything."""
 
@@ -105,7 +105,7 @@ def _conjunction(left: _Judge, right: _Judge) -> _Judge:
 
 def _both(first: Verdict, second: Verdict) -> Verdict:
     verdict = (first | second) & FAILS | first & second & HOLDS
-    errs = first & ERROR and second & (HOLDS | ERROR) or second & ERROR and first & (HOLDS | ERROR)
+    errs = (first & ERROR and second & (HOLDS | ERROR)) or (second & ERROR and first & HOLDS)
     return verdict | ERROR if errs else verdict
 
 

@@ -6,12 +6,26 @@ watcher and an approver may be anyone, so nothing follows from these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from itsm.workflow.builtin import FILLED_AT_CREATION, KEPT_BY_THE_DESK
 from itsm.workflow.definition import SYSTEM, Field
 from itsm.workflow.vocabulary import AGENT, Vocabulary
+
+DOERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "created": frozenset(),
+        "requester_replied": frozenset({"requester"}),
+        "agent_replied": frozenset({AGENT, "assignee", "group"}),
+        "approved": frozenset({"approver"}),
+        "rejected": frozenset({"approver"}),
+        "tasks_done": frozenset(),
+        "task_failed": frozenset(),
+    }
+)
+"""Events behind which there is a person, with the words for that person as far as they are known."""
 
 _ANYONE: Final = frozenset({"requester", "watcher", "approver"})
 _AGENTS: Final = frozenset({AGENT, "assignee", "group"})

@@ -16,7 +16,9 @@ def no_closed_state(subject: Subject) -> Iterator[Fault]:
     """No state has the category `closed`, so no ticket ever ends."""
     workflow = subject.workflow
     if not any(state.category is Category.CLOSED for state in workflow.states.values()):
-        yield Fault(workflow.at, f"No state of {workflow.name} is closed: no ticket ever ends.", "Give a state category: closed.")
+        yield Fault(
+            workflow.at, f"No state of {workflow.name} is closed: no ticket ever ends.", "Give a state category: closed."
+        )
 
 
 @rule("initial-not-new", Severity.WARNING)

@@ -29,7 +29,11 @@ def requirement_nobody_can_meet(subject: Subject) -> Iterator[Fault]:
     for name in initial.require:
         field = subject.fields[name]
         if field.derive is None and field.default is None and not some_person_may_write(field):
-            yield Fault(initial.at, f"A new ticket requires “{name}”, which nobody may fill.", "Give it a default, or let people edit it.")
+            yield Fault(
+                initial.at,
+                f"A new ticket requires “{name}”, which nobody may fill.",
+                "Give it a default, or let people edit it.",
+            )
 
 
 def _why_unmet(subject: Subject, move: Move, name: str) -> str | None:
@@ -63,3 +67,13 @@ def _requirements(subject: Subject) -> Iterator[tuple[str, Position, tuple[str, 
         yield f"The state “{state.name}”", state.at, state.require
     for branch in subject.branches:
         yield f"“{branch.trigger}”", branch.at, branch.require
+
+
+@rule("approver-never-asked", Severity.WARNING)
+def approver_never_asked(subject: Subject) -> Iterator[Fault]:
+    """A branch is for approvers only, and nothing in the workflow ever asks for an approval: there are none."""
+    asked = any(action.name == "request_approval" for action in subject.actions_of(subject.workflow))
+    for branch in subject.branches:
+        if set(branch.by) == {"approver"} and not asked:
+            message = f"“{branch.trigger}” is for approvers, and nothing asks for an approval."
+            yield Fault(branch.at, message, "Add request_approval to the do of the way here.")

@@ -1,16 +1,17 @@
 """The lives that a ticket can lead, as far as a few of its fields tell them apart: explored from creation, breadth first.
 
-A station is a state and a value for each field looked at. What is not looked at can be anything, so a way found here may still
-be closed by a condition on another field; `invariants.py` then looks again with that field too. A step that would break an
-invariant is not taken (the engine refuses it), but remembered: it is what we are looking for.
+A step that would break an invariant is not taken, for the engine refuses it, but noted: it is what we are looking for. What is
+not looked at can be anything, so a way found here may still be closed by a condition on another field; `invariants.py` then
+looks again with that field too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from itsm.workflow.check.logic import Values
 from itsm.workflow.check.steps import Station, Step, Stepper
 from itsm.workflow.check.subject import Subject
 from itsm.workflow.definition import Invariant
@@ -21,49 +22,54 @@ STATIONS_MAX: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A way from creation to a station in which an invariant does not hold."""
+    """A way from creation to where an invariant does not hold, and the values there."""
 
-    invariant: Invariant
     trail: tuple[Step, ...]
-    values: dict[str, object]
+    values: Values
 
 
-def breaches(subject: Subject, names: Iterable[str], wanted: Sequence[Invariant]) -> dict[Invariant, Breach] | None:
-    """For each of these invariants that can be broken the shortest way to it; None if the space is too large to say.
+def breaches(subject: Subject, names: Iterable[str]) -> dict[Invariant, Breach]:
+    """For each invariant that can be broken the shortest way to that; nothing if the space is too large to say.
 
-    `names` are the fields and counts looked at: a few more than the invariants name may be needed to follow the conditions.
+    `names` are the fields and counts looked at; more than an invariant names may be needed to follow the conditions.
     """
     stepper = Stepper(subject, names)
-    if stepper.size > STATIONS_MAX:
-        return None
-    found: dict[Invariant, Breach] = {}
-    came: dict[Station, tuple[Station | None, Step]] = {}
-    waiting: list[Station] = []
+    return _Explorer(stepper).explore() if stepper.size <= STATIONS_MAX else {}
 
-    def arrive(before: Station | None, step: Step) -> None:
-        if step.to in came:
+
+class _Explorer:
+    """A walk through all stations. Counts are free at every step, until a condition looks at them: there it ends."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+        self._came: dict[Station, tuple[Station | None, Step]] = {}
+        self._waiting: list[Station] = []
+        self._found: dict[Invariant, Breach] = {}
+
+    def explore(self) -> dict[Invariant, Breach]:
+        for step in self._stepper.births():
+            self._arrive(None, step)
+        for station in self._waiting:  # it grows on the way
+            for step in self._stepper.steps(station):
+                self._arrive(station, step)
+        return self._found
+
+    def _arrive(self, before: Station | None, step: Step) -> None:
+        if step.to in self._came:
             return
-        broken = [each for each in wanted if stepper.breaks(step, each)]
-        if step.binding:
-            for each in broken:
-                trail = (*_trail(came, before), step)
-                found.setdefault(each, Breach(each, trail, dict(zip(stepper.names, step.to.values, strict=True)) | dict(step.facts)))
-        if not broken and not stepper.refused(step) and not step.blind:
-            came[step.to] = (before, step)
-            waiting.append(step.to)
+        broken = self._stepper.broken(step.to, step.facts)
+        for invariant in broken:
+            if step.binding and invariant not in self._found:
+                values = dict(zip(self._stepper.names, step.to.values, strict=True)) | dict(step.facts)
+                self._found[invariant] = Breach((*self._trail(before), step), values)
+        if not broken and step.names.isdisjoint(step.facts):
+            self._came[step.to] = (before, step)
+            self._waiting.append(step.to)
 
-    for step in stepper.births():
-        arrive(None, step)
-    for station in waiting:
-        for step in stepper.steps(station):
-            arrive(station, step)
-    return found
-
-
-def _trail(came: dict[Station, tuple[Station | None, Step]], station: Station | None) -> tuple[Step, ...]:
-    """The steps from creation to a station."""
-    steps: list[Step] = []
-    while station is not None:
-        station, step = came[station]
-        steps.append(step)
-    return tuple(reversed(steps))
+    def _trail(self, station: Station | None) -> tuple[Step, ...]:
+        """The steps from creation to a station."""
+        steps: list[Step] = []
+        while station is not None:
+            station, step = self._came[station]
+            steps.append(step)
+        return tuple(reversed(steps))

@@ -17,8 +17,8 @@ from itsm.workflow.check.domains import Answer, Frame, can_hold, implies
 from itsm.workflow.check.logic import Condition, Value, Values
 from itsm.workflow.check.people import some_person_may_write
 from itsm.workflow.definition import SYSTEM, Action, Branch, Expression, Field, Rule, Timer, Workflow
+from itsm.workflow.engine import FaultyWorkflowError, Process
 from itsm.workflow.findings import Finding
-from itsm.workflow.rules import FaultyWorkflowError, Rulebook
 from itsm.workflow.scope import Scope
 from itsm.workflow.vocabulary import Vocabulary
 
@@ -58,18 +58,20 @@ class Subject:
         self.vocabulary = vocabulary
         self.others = dict(others or {}) | {workflow.name: workflow}
         self.fields: Mapping[str, Field] = {**BUILTIN_FIELDS, **workflow.fields}
-        self.faults: tuple[Finding, ...] = ()
-        """What is wrong with its expressions and literals."""
+        self.process, self.faults = self._process()
+        """The workflow made to run, or what is wrong with its expressions and literals."""
         self._judged = self._compiled()
+
+    def _process(self) -> tuple[Process | None, tuple[Finding, ...]]:
+        try:
+            return Process(self.workflow, self.vocabulary), ()
+        except FaultyWorkflowError as faulty:
+            return None, faulty.findings
 
     # Expressions
 
     def _compiled(self) -> dict[Expression, Condition]:
         """All conditions and invariants that compile."""
-        try:
-            Rulebook.of(self.workflow, self.vocabulary)
-        except FaultyWorkflowError as faulty:
-            self.faults = faulty.findings
         scope = Scope.of(self.workflow, self.vocabulary)
         compiled = ((each, expression.compile(each, scope)) for each in dict.fromkeys(self._written_conditions()))
         return {each: Condition(result.tree) for each, result in compiled if not isinstance(result, tuple)}
@@ -83,6 +85,10 @@ class Subject:
                 yield each.what.condition
         for invariant in self.workflow.invariants:
             yield invariant.holds
+
+    def judged(self, written: Expression) -> Condition | None:
+        """A condition, ready to be judged; None if it does not compile."""
+        return self._judged.get(written)
 
     def conditions(self, *written: Expression | None) -> list[Condition]:
         """These conditions, ready to be judged; what is not there, or does not compile, is left out."""
@@ -127,10 +133,14 @@ class Subject:
 
     def wins(self, earlier: Branch, later: Branch, source: str) -> bool:
         """Whether the earlier branch's condition holds in this state wherever the later one's does."""
-        if earlier.condition is None:
+        return self.follows(earlier.condition, later.condition, source)
+
+    def follows(self, conclusion: Expression | None, premise: Expression | None, state: str) -> bool:
+        """Whether in this state one condition certainly holds wherever another does; no condition always holds."""
+        if conclusion is None:
             return True
-        conclusion = self.conditions(earlier.condition)
-        return bool(conclusion) and implies(self.conditions(later.condition), conclusion[0], self.frame(source))
+        judged = self.judged(conclusion)
+        return judged is not None and implies(self.conditions(premise), judged, self.frame(state))
 
     def moves_from(self, state: str) -> tuple[Move, ...]:
         """The moves that leave a state or stay in it."""
@@ -197,7 +207,9 @@ class Subject:
         if any(move in self.fired_in(each, move.source) for each in self.automatic if move.source in each.states):
             return True
         trigger = move.branch.trigger
-        return SYSTEM in move.branch.by and self.fires(trigger) and not any(each.what.fire == trigger for each in self.automatic)
+        return (
+            SYSTEM in move.branch.by and self.fires(trigger) and not any(each.what.fire == trigger for each in self.automatic)
+        )
 
     # Fields
 

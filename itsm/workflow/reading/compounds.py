@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Final, Generic
 
 from marshmallow import Schema, ValidationError, fields
@@ -15,7 +14,7 @@ from marshmallow import Schema, ValidationError, fields
 from itsm.workflow import source, values
 from itsm.workflow.definition import Field, FieldType, Literal, Position
 from itsm.workflow.reading.entries import Entry, Json, T, computed, is_nothing
-from itsm.workflow.reading.form import Fault, Noun, fault, load, names, place_of, shape
+from itsm.workflow.reading.form import Fault, Noun, closest, fault, load, names, place_of, shape
 
 _BY_CORE: Final = frozenset({FieldType.INTEGER, FieldType.DECIMAL, FieldType.BOOLEAN})
 _STOCK: Final = (
@@ -181,8 +180,8 @@ def fit(field: Field, value: Literal) -> None:
     verdict = values.accept(field, value)
     if isinstance(verdict, values.Fault):
         wrong = [word for word in (value if isinstance(value, list) else [value]) if str(word) not in field.choices]
-        close = get_close_matches(str(wrong[0]), field.choices, n=1) if wrong else []
-        raise fault("bad-value", f"“{field.name}” {verdict.must}.", f"Did you mean “{close[0]}”?" if close else None)
+        hint = closest(str(wrong[0]), field.choices) if wrong else None
+        raise fault("bad-value", f"“{field.name}” {verdict.must}.", hint)
 
 
 def mapping_of(value: object, things: str) -> Mapping[str, Any]:

@@ -15,12 +15,11 @@ from marshmallow import ValidationError, fields
 
 from itsm.workflow import source
 from itsm.workflow.definition import Expression, Position
-from itsm.workflow.reading.form import NOWHERE, Fault, Noun, fault, names, quoted, shape, suggestion
+from itsm.workflow.reading.form import NOWHERE, Fault, Noun, fault, names, shape, suggestion
 from itsm.worktime.duration import Duration, DurationError
 
 Json: TypeAlias = dict[str, object]
 T = TypeVar("T")
-E = TypeVar("E", bound=StrEnum)
 
 _NAME: Final = "[a-z][a-z0-9_]{0,62}"
 _PATH: Final = re.compile(r"now|comment|(actor|ticket|tasks|approvals|links)(\.[a-z_][a-z0-9_]*)+")
@@ -29,7 +28,7 @@ _PATH: Final = re.compile(r"now|comment|(actor|ticket|tasks|approvals|links)(\.[
 class Entry(fields.Field[T]):
     """A field of a form, which can describe itself to an editor."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> T:  # noqa: ARG002 — marshmallow's form
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> T:
         return self.take(value)
 
     def take(self, value: Any) -> T:
@@ -70,7 +69,7 @@ class NewName(Text):
         name = text_of(value)
         if not re.fullmatch(_NAME, name):
             hint = "Use lower-case letters, digits and _, with a letter first, 63 at most."
-            raise fault("bad-name", f"{quoted(name)} cannot be the name of a {self.noun}.", hint)
+            raise fault("bad-name", f"{source.quoted(name)} cannot be the name of a {self.noun}.", hint)
         if name in self.refused:
             raise ValidationError([self.refused[name]])
         return name
@@ -98,25 +97,34 @@ class Name(Text):
         return {"type": "string"} if known is None else {"enum": sorted(known | self.also)}
 
 
-class OneOf(Entry[E]):
-    """A word of a closed set; the `noun` makes the code when it is none: `unknown-category`."""
+class Word(Entry[Any]):
+    """A word of a closed set; the `noun` makes the code when it is none of them: `unknown-rule`."""
 
-    def __init__(self, words: type[E], noun: str, **kwargs: Any) -> None:
+    def __init__(self, words: Iterable[str], noun: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.words = words
+        self.words = tuple(words)
         self.noun = noun
 
-    def take(self, value: Any) -> E:
+    def take(self, value: Any) -> Any:
         word = text_of(value)
-        try:
-            return self.words(word)
-        except ValueError:
-            raise fault(
-                f"unknown-{self.noun}", f"There is no {self.noun} {quoted(word)}.", suggestion(word, self.words)
-            ) from None
+        if word not in self.words:
+            message = f"There is no {self.noun} {source.quoted(word)}."
+            raise fault(f"unknown-{self.noun}", message, suggestion(word, self.words))
+        return word
 
     def json_schema(self) -> Json:
         return {"enum": [str(word) for word in self.words]}
+
+
+class OneOf(Word):
+    """A member of an enumeration, by its word."""
+
+    def __init__(self, words: type[StrEnum], noun: str, **kwargs: Any) -> None:
+        super().__init__(words, noun, **kwargs)
+        self.enumeration = words
+
+    def take(self, value: Any) -> StrEnum:
+        return self.enumeration(super().take(value))
 
 
 class Matching(Text):
@@ -131,7 +139,7 @@ class Matching(Text):
     def take(self, value: Any) -> str:
         text = text_of(value)
         if not re.fullmatch(self.pattern, text):
-            raise fault(self.code, f"{quoted(text)} is not {self.wanted}.")
+            raise fault(self.code, f"{source.quoted(text)} is not {self.wanted}.")
         return text
 
     def json_schema(self) -> Json:
@@ -179,14 +187,26 @@ class Cel(Entry[Expression]):
 
 
 class Said(Entry["str | Expression"]):
-    """A text, or `= ` and the CEL expression that makes it."""
+    """A text, or `= ` and the CEL expression that makes it; if `alone` counts, also a variable's path and nothing else.
+
+    A text that is written out may have to be the name of something.
+    """
+
+    def __init__(self, noun: Noun | None = None, *, alone: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.noun = noun
+        self.alone = alone
 
     def take(self, value: Any) -> str | Expression:
         text = text_of(value)
-        return computed(value) or text
+        if expression := computed(value, alone=self.alone):
+            return expression
+        if self.noun:
+            names().require(self.noun, text)
+        return text
 
     def json_schema(self) -> Json:
-        return {"type": "string", "examples": ["= 'Review of ' + ticket.title"]}
+        return {"type": ["string", "number", "boolean"], "examples": ["= 'Review of ' + ticket.title"]}
 
 
 def text_of(value: object) -> str:

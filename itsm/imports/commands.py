@@ -1,0 +1,178 @@
+"""Importing a log: read, translate, tell, case by case. One case is on the desk as a whole, or not at all.
+
+Cases share transactions, for a commit costs more than a case; within one, each case has its savepoint. What was imported is
+kept by its source and its id there, so doing it again adds nothing, and an import that was broken off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from itsm.imports.directory import Directory
+from itsm.imports.log import Fault, Log
+from itsm.imports.mapping import LogMapping
+from itsm.imports.models import ImportedCase
+from itsm.imports.report import Report
+from itsm.imports.translate import Translated, Translator
+from itsm.people.access import SYSTEM, Channel
+from itsm.platform.database import Prepared
+from itsm.platform.errors import DeskError, not_found
+from itsm.platform.schema import table
+from itsm.tickets import records
+from itsm.tickets.desk import Desk, Tx
+from itsm.tickets.history import Historian
+from itsm.tickets.models import WorkflowVersion
+from itsm.tickets.story import Refused, Story, Told
+from itsm.workflow.engine import Process
+
+EVENTS_TOGETHER = 400
+"""How many events share a transaction, about: a few tenths of a second, in which nobody else can write to SQLite."""
+
+_IMPORTED = table(ImportedCase)
+_KNOWN = Prepared(
+    sa.select(ImportedCase.ticket_id).where(
+        ImportedCase.source == sa.bindparam("source"), ImportedCase.case_id == sa.bindparam("case")
+    )
+)
+_KEEP = Prepared(sa.insert(_IMPORTED).values({name: sa.bindparam(name) for name in ("source", "case_id", "ticket_id")}))
+_CURRENT = Prepared(
+    sa.select(WorkflowVersion.id).where(WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current)
+)
+
+
+Watch = Callable[[float, Report], None]
+"""Told after each batch the share of the log that is done, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a case: a ticket, a fault, or (neither) nothing, for it is here already."""
+
+    told: Told | None = None
+    fault: Fault | None = None
+
+
+class Import:
+    """One import of one log. `errors` is told whatever could not be imported."""
+
+    def __init__(self, desk: Desk, mapping: LogMapping, refused: Refused, file: str, errors: Callable[[Fault], None]) -> None:
+        self.desk = desk
+        self.mapping = mapping
+        self.report = Report(mapping.name, mapping.workflow, file, refused.value)
+        self._errors = errors
+        self._directory = Directory(desk.roles)
+        self._historian = Historian(self._directory, self._version, refused)
+        self._translator = Translator(mapping, desk.vocabulary, desk.clock.now())
+        self._versions: dict[str, tuple[int, Process]] = {}
+        self._first_id: int | None = None
+        driver = desk.database.dialect.dbapi
+        assert driver is not None
+        self._case_errors: tuple[type[Exception], ...] = (DeskError, driver.IntegrityError, driver.DataError)
+
+    def run(self, log: Log, limit: int | None = None, watch: Watch | None = None) -> Report:
+        """Import the first `limit` cases of a log, or all.
+
+        Where the log cannot be read any further, what came before is imported, and the report says where it `stopped`.
+        Raises `DeskError` when the database gives up; what was imported until then stays.
+        """
+        begun = time.monotonic()
+        batch: list[Translated] = []
+        events = 0
+        for translated in self._translated(log, limit):
+            batch.append(translated)
+            events += translated.events
+            if events >= EVENTS_TOGETHER:
+                self._put_down(batch)
+                batch, events = [], 0
+                self.report.seconds = time.monotonic() - begun
+                if watch is not None:
+                    watch(log.progress, self.report)
+        self._put_down(batch)
+        self.report.seconds = time.monotonic() - begun
+        return self.report
+
+    def _translated(self, log: Log, limit: int | None) -> Iterator[Translated]:
+        """The stories of the log; what is none is told to the report and to `errors`."""
+        cases = log.cases()
+        while limit is None or self.report.cases["read"] < limit:
+            try:
+                case = next(cases, None)
+            except DeskError as error:
+                self.report.stopped = error.detail
+                return
+            if case is None:
+                return
+            if isinstance(case, Fault):
+                self._fail((case,))
+                continue
+            self.report.cases["read"] += 1
+            translated = self._translator.translate(case)
+            if translated.story is None:
+                self._fail(translated.faults)
+            else:
+                yield translated
+
+    def _put_down(self, batch: list[Translated]) -> None:
+        """Write a batch in one transaction, and account for it once that is done."""
+        if not batch:
+            return
+        for translated, outcome in zip(batch, self._written(batch), strict=True):
+            if outcome.fault is not None:
+                self._fail((outcome.fault,))
+            elif outcome.told is None:
+                self.report.cases["already_imported"] += 1
+            elif translated.story is not None:
+                self.report.told(translated.story, outcome.told)
+        self.report.made = self._directory.made
+
+    def _written(self, batch: Sequence[Translated]) -> list[_Outcome]:
+        """What became of each case. A case that the database does not take is found out by writing them one at a time."""
+        try:
+            return self.desk.database.retrying(lambda: self._together(batch))
+        except self._case_errors as error:
+            if len(batch) > 1:
+                return [outcome for translated in batch for outcome in self._written([translated])]
+            story = batch[0].story
+            return [_Outcome(fault=_fault(story, "database", f"The database does not take the case: {error}"))]
+
+    def _together(self, batch: Sequence[Translated]) -> list[_Outcome]:
+        """A batch in one transaction; once more without those that cannot be told, for half a case is none."""
+        faults: dict[int, _Outcome] = {}
+        while True:
+            made = self._directory.made.copy()
+            try:
+                with self.desk.transaction(SYSTEM, Channel.IMPORT) as tx:
+                    outcomes = self._known(tx, batch)
+                    places = [place for place in range(len(batch)) if place not in outcomes and place not in faults]
+                    self._directory.admit(tx, [batch[place].cast for place in places])
+                    stories = [story for place in places if (story := batch[place].story)]
+                    for place, told in zip(places, self._historian.tell(tx, stories), strict=True):
+                        outcomes[place] = _Outcome(told)
+                    self._keep(tx, batch, outcomes)
+                return [faults.get(place) or outcomes[place] for place in range(len(batch))]
+            except UntoldError as untold:
+                self._directory.forget(made)
+                for index, error in untold.failed.items():
+                    place = places[index]
+                    faults[place] = _Outcome(fault=_fault(batch[place].story, error.code, error.detail))
+            except BaseException:
+                self._directory.forget(made)
+                raise
+
+    def _fail(self, faults: Iterable[Fault]) -> None:
+        faults = tuple(faults)
+        self.report.failed(faults)
+        for fault in faults:
+            self._errors(fault)
+
+    def _version(self, tx: Tx, name: str) -> tuple[int, Process]:
+        if name not in self._versions:
+            row = tx.session.first(_CURRENT, name=name)
+            if row is None:
+                raise not_found("workflow", name)
+            self._versions[name] = row.id, records.process_of(tx, row.id)
+        return self._versions[name]

@@ -1,0 +1,55 @@
+"""Many new tickets at once: numbers in one go, rows in one statement for each table. For imports, where each trip counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from itsm.platform.database import Prepared
+from itsm.platform.schema import table
+from itsm.tickets.desk import Tx
+from itsm.tickets.models import NumberCounter, Ticket
+from itsm.tickets.records import INSERT_EVENT, INSERT_TICKET, Record, unwritten
+
+_COUNTERS, _TICKETS = table(NumberCounter), table(Ticket)
+_COUNT: sa.BindParameter[int] = sa.bindparam("n", type_=sa.Integer)
+_LAST = Prepared(
+    sa.update(_COUNTERS)
+    .where(_COUNTERS.c.type == sa.bindparam("t"))
+    .values(last=_COUNTERS.c.last + _COUNT)
+    .returning(_COUNTERS.c.last)
+)
+_LARGEST_ID = Prepared(sa.select(sa.func.coalesce(sa.func.max(_TICKETS.c.id), 0).label("id")))
+_NEXT_IDS = Prepared(
+    sa.select(sa.func.nextval(sa.func.pg_get_serial_sequence("tickets", "id")).label("id")).select_from(
+        sa.func.generate_series(1, _COUNT)
+    )
+)
+
+
+def allot(tx: Tx, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[tuple[int, str]]]:
+    """Row ids and numbers for so many tickets of each type (pattern of its numbers, how many), in ascending order.
+
+    All of them must be used in this transaction: numbers have no gaps, and SQLite gives the ids of rows that are not there again.
+    """
+    ids = iter(_ids(tx, sum(count for _, count in wanted.values())))
+    found = {}
+    for type_, (pattern, count) in wanted.items():
+        last = tx.session.one(_LAST, t=type_, n=count).last
+        found[type_] = [(next(ids), pattern.format(number)) for number in range(last - count + 1, last + 1)]
+    return found
+
+
+def _ids(tx: Tx, count: int) -> Iterable[int]:
+    if tx.session.is_postgresql:
+        return [int(row.id) for row in tx.session.all(_NEXT_IDS, n=count)]
+    largest = int(tx.session.one(_LARGEST_ID).id)
+    return range(largest + 1, largest + 1 + count)
+
+
+def save(tx: Tx, newborns: Iterable[Record]) -> None:
+    """Write new tickets and their events."""
+    written = [unwritten(tx, record) for record in newborns]
+    tx.session.run_many(INSERT_TICKET, [row for row, _ in written])
+    tx.session.run_many(INSERT_EVENT, [event for _, events in written for event in events])
