@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import psycopg
 
+from itsm.people.access import Channel
 from itsm.platform.database import Database, sqlite_driver
 from itsm.platform.time import FrozenClock, SystemClock
 from itsm.tickets import commands
@@ -37,15 +38,15 @@ def fill(database: Database, tickets: int) -> None:
     for number in range(SEEDS):
         clock.advance(timedelta(minutes=7))
         rare = f" {RARE}" if number == 0 else ""
-        with desk.transaction(requesters[number % 3], commands.Channel.API) as tx:
+        with desk.transaction(requesters[number % 3], Channel.API) as tx:
             fields = {"urgency": ("critical", "high", "medium", "low")[number % 4]}
             record = commands.create(
                 tx, NewTicket("incident", f"Screen number {number} stays black{rare}", "Since this morning.", fields)
             )
-        with desk.transaction(agent, commands.Channel.API) as tx:
+        with desk.transaction(agent, Channel.API) as tx:
             commands.transition(tx, record.number, "assign", {"group": GROUPS[number % 5]}, None, None)
         if number % 2:
-            with desk.transaction(agent, commands.Channel.API) as tx:
+            with desk.transaction(agent, Channel.API) as tx:
                 commands.transition(tx, record.number, "start", {}, None, None)
     if tickets > SEEDS:
         _multiply(database, tickets)

@@ -31,7 +31,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 _PREFIX = "itsm-tests-"
 _SHARED_MEMORY = Path("/dev/shm")
-_QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 300")
+_QUICK_COMMITS = ("fsync", "synchronous_commit", "full_page_writes")
+_QUICK = (*(f"{setting} = off" for setting in _QUICK_COMMITS), "max_connections = 300")
 
 
 def begin_run() -> bool:
@@ -83,7 +84,7 @@ def bare_database(kind: str) -> Iterator[Database]:
     """A database without any table, for the tests of migrations."""
     if kind == "postgresql":
         name = f"bare_{WORKER}"
-        url = _create_database(name)
+        url = create_database(name)
     else:
         directory = Path(tempfile.mkdtemp(dir=_memory_directory()))
         url = f"sqlite:///{directory / 'desk.db'}"
@@ -105,6 +106,35 @@ def postgresql_url(database: str) -> str:
         return urlsplit(given)._replace(path=f"/{database}").geturl()
     url: str = _server(_run_directory() / "postgresql").get_uri(database=database)
     return url
+
+
+def create_database(name: str) -> str:
+    """An empty database of this name on the server of this run; its URL."""
+    drop_database(name)
+    _administer(f"CREATE DATABASE {name}")
+    return postgresql_url(name)
+
+
+def copy_database(url: str, name: str) -> str:
+    """A copy, under another name, of a database that nobody is connected to; its URL."""
+    drop_database(name)
+    _administer(f"CREATE DATABASE {name} TEMPLATE {urlsplit(url).path.removeprefix('/')} STRATEGY file_copy")
+    return postgresql_url(name)
+
+
+def drop_database(name: str) -> None:
+    """Take a database away, whoever is connected to it."""
+    _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def commit_in_earnest() -> None:
+    """From now on the server of this run commits to the disk, as it does in production: for campaigns that measure or kill."""
+    for setting in _QUICK_COMMITS:
+        _administer(f"ALTER SYSTEM RESET {setting}")
+    _administer("SELECT pg_reload_conf()")
+    for setting in _QUICK_COMMITS:
+        while _ask(f"SHOW {setting}") != "on":
+            time.sleep(0.02)
 
 
 def _clear_up_after_killed_runs() -> None:
@@ -154,20 +184,20 @@ def _sqlite_template() -> Path:
 
 @cache
 def _worker_database() -> Database:
-    database = Database(_create_database(f"itsm_{WORKER}"))
+    database = Database(create_database(f"itsm_{WORKER}"))
     migrate.upgrade(database)
     return database
-
-
-def _create_database(name: str) -> str:
-    _administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    _administer(f"CREATE DATABASE {name}")
-    return postgresql_url(name)
 
 
 def _administer(statement: str) -> None:
     with psycopg.connect(postgresql_url("postgres"), autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def _ask(question: str) -> Any:
+    with psycopg.connect(postgresql_url("postgres"), autocommit=True) as connection:
+        row = connection.execute(question.encode()).fetchone()
+    return row and row[0]
 
 
 def _empty(url: str) -> None:

@@ -89,7 +89,7 @@ class Book:
     @cached_property
     def content(self) -> dict[str, Any]:
         """The document as a value."""
-        marshmallow = MarshmallowPlugin(schema_name_resolver=_name)
+        marshmallow = MarshmallowPlugin(schema_name_resolver=name_of)
         spec = APISpec("Service desk", "1", "3.1.0", plugins=[marshmallow], info={"description": ABOUT})
         spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
         spec.components.schema("Problem", schema=ProblemShape)
@@ -185,6 +185,6 @@ def _refusals(route: Route) -> dict[str, Any]:
     return {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
 
 
-def _name(schema: Schema | type[Schema] | str) -> str:
+def name_of(schema: Schema | type[Schema] | str) -> str:
     kind = schema if isinstance(schema, type) else type(schema)
     return kind.__name__.removesuffix("Shape").removesuffix("Schema")

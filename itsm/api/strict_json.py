@@ -80,7 +80,7 @@ def _constant(text: str) -> NoReturn:
 def _refuse_depth(value: Any) -> None:
     """Go down level by level; the stack that nesting could exhaust is not used."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
         level = [each for each in chain.from_iterable(inner) if isinstance(each, (dict, list))]
         if not level:

@@ -58,7 +58,8 @@ def demo(wiring: Wiring, fresh: bool, seed_only: bool) -> None:
 
 
 def start_clock(service: Any) -> Wakeup:
-    """The wake-up that makes the sweeper look each second, and the log's checkpoint be made each minute."""
+    """The wake-up: the sweeper looks each second, the log gets its checkpoint each minute, old answers are forgotten hourly."""
+    from itsm.platform import idempotency
     from itsm.tickets import audit
 
     desk = service.desk
@@ -66,8 +67,16 @@ def start_clock(service: Any) -> Wakeup:
     def checkpoint() -> None:
         audit.checkpoint(desk.database, desk.audit_key, desk.clock)
 
+    def forget() -> None:
+        with desk.database.session() as session:
+            idempotency.purge(session, desk.clock.now())
+
     wakeup = Wakeup(
-        [Job("sweep", timedelta(seconds=1), service.sweeper.sweep), Job("checkpoint", timedelta(minutes=1), checkpoint)]
+        [
+            Job("sweep", timedelta(seconds=1), service.sweeper.sweep),
+            Job("checkpoint", timedelta(minutes=1), checkpoint),
+            Job("forget old answers", timedelta(hours=1), forget),
+        ]
     )
     wakeup.start()
     return wakeup

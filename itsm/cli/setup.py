@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ FIRST_TOKEN_LIFETIME = timedelta(hours=24)
 def init(wiring: Wiring, admin: str) -> None:
     """Make an installation: secret, schema, workflows, groups and services, and a first administrator.
 
-    It may be run again: what is there stays. No password is made; the first run prints a token that works once a day's time.
+    It may be run again: what is there stays. No password is made; the first run prints a token that is good for a day.
     """
     import os
 
@@ -72,18 +73,18 @@ def doctor(wiring: Wiring, as_json: bool) -> None:
     """Look the installation over: settings, database, schema, workflows, journal mode. Exit 1 when something is wrong."""
     findings: list[tuple[str, bool, str]] = []
 
-    def look(what: str, question: object) -> None:
+    def look(what: str, question: Callable[[], object], sound: str) -> None:
         try:
-            answer = question()  # type: ignore[operator]
+            question()
         except DeskError as error:
             findings.append((what, False, error.detail))
         else:
-            findings.append((what, True, str(answer)))
+            findings.append((what, True, sound))
 
     settings = from_environment()
     base = Database(settings.database_url)
-    look("schema", lambda: migrate.refuse_unless_current(base) or "current")
-    look("configuration", lambda: wiring.build(settings, database=base) and "sound")
+    look("schema", lambda: migrate.refuse_unless_current(base), "current")
+    look("configuration", lambda: wiring.build(settings, database=base), "sound")
     if not base.is_postgresql:
         driver = databases.sqlite_driver()
         safe = driver.sqlite_version_info >= databases.WAL_SAFE_SINCE

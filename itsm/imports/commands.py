@@ -1,48 +1,40 @@
-"""Importing a log: read, translate, tell, case by case. One case is on the desk as a whole, or not at all.
+"""Importing a log: read, translate, tell, case by case. A case is on the desk as a whole, or not at all.
 
-Cases share transactions, for a commit costs more than a case; within one, each case has its savepoint. What was imported is
-kept by its source and its id there, so doing it again adds nothing, and an import that was broken off goes on where it was.
+Cases share transactions, for a commit costs more than a case. Where one of them cannot be told, the batch is rolled back and
+done again without it. What was imported is kept by its source and its id there, so doing it again adds nothing, and an import
+that was broken off goes on where it was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from itsm.imports import ledger
 from itsm.imports.directory import Directory
 from itsm.imports.log import Fault, Log
 from itsm.imports.mapping import LogMapping
-from itsm.imports.models import ImportedCase
 from itsm.imports.report import Report
 from itsm.imports.translate import Translated, Translator
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, not_found
-from itsm.platform.schema import table
 from itsm.tickets import records
 from itsm.tickets.desk import Desk, Tx
-from itsm.tickets.history import Historian
+from itsm.tickets.history import Historian, UntoldError
 from itsm.tickets.models import WorkflowVersion
 from itsm.tickets.story import Refused, Story, Told
 from itsm.workflow.engine import Process
 
 EVENTS_TOGETHER = 400
-"""How many events share a transaction, about: a few tenths of a second, in which nobody else can write to SQLite."""
+"""How many events share a transaction, about: some tenths of a second, in which nobody else can write to SQLite."""
 
-_IMPORTED = table(ImportedCase)
-_KNOWN = Prepared(
-    sa.select(ImportedCase.ticket_id).where(
-        ImportedCase.source == sa.bindparam("source"), ImportedCase.case_id == sa.bindparam("case")
-    )
-)
-_KEEP = Prepared(sa.insert(_IMPORTED).values({name: sa.bindparam(name) for name in ("source", "case_id", "ticket_id")}))
 _CURRENT = Prepared(
     sa.select(WorkflowVersion.id).where(WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current)
 )
-
 
 Watch = Callable[[float, Report], None]
 """Told after each batch the share of the log that is done, from 0 to 1."""
@@ -71,7 +63,7 @@ class Import:
         self._first_id: int | None = None
         driver = desk.database.dialect.dbapi
         assert driver is not None
-        self._case_errors: tuple[type[Exception], ...] = (DeskError, driver.IntegrityError, driver.DataError)
+        self._case_errors: tuple[type[Exception], ...] = (driver.IntegrityError, driver.DataError)
 
     def run(self, log: Log, limit: int | None = None, watch: Watch | None = None) -> Report:
         """Import the first `limit` cases of a log, or all.
@@ -84,7 +76,7 @@ class Import:
         events = 0
         for translated in self._translated(log, limit):
             batch.append(translated)
-            events += translated.events
+            events += len(translated.story.steps)
             if events >= EVENTS_TOGETHER:
                 self._put_down(batch)
                 batch, events = [], 0
@@ -111,57 +103,74 @@ class Import:
                 continue
             self.report.cases["read"] += 1
             translated = self._translator.translate(case)
-            if translated.story is None:
-                self._fail(translated.faults)
-            else:
+            if isinstance(translated, Translated):
                 yield translated
+            else:
+                self._fail(translated)
 
-    def _put_down(self, batch: list[Translated]) -> None:
-        """Write a batch in one transaction, and account for it once that is done."""
+    def _put_down(self, batch: Sequence[Translated]) -> None:
+        """Write a batch, and account for it once that is done."""
         if not batch:
             return
         for translated, outcome in zip(batch, self._written(batch), strict=True):
             if outcome.fault is not None:
                 self._fail((outcome.fault,))
-            elif outcome.told is None:
-                self.report.cases["already_imported"] += 1
-            elif translated.story is not None:
+            elif outcome.told is not None:
                 self.report.told(translated.story, outcome.told)
+            else:
+                self.report.cases["already_imported"] += 1
         self.report.made = self._directory.made
 
     def _written(self, batch: Sequence[Translated]) -> list[_Outcome]:
-        """What became of each case. A case that the database does not take is found out by writing them one at a time."""
+        """What became of each case. Which one the database does not take is found out by writing them one at a time."""
         try:
-            return self.desk.database.retrying(lambda: self._together(batch))
+            outcomes = self.desk.database.retrying(lambda: self._together(batch))
         except self._case_errors as error:
             if len(batch) > 1:
                 return [outcome for translated in batch for outcome in self._written([translated])]
-            story = batch[0].story
-            return [_Outcome(fault=_fault(story, "database", f"The database does not take the case: {error}"))]
+            return [_Outcome(fault=_fault(batch[0].story, "database", f"The database does not take the case: {error}"))]
+        if self._first_id is None:
+            self._first_id = next((outcome.told.id for outcome in outcomes if outcome.told), None)
+        return outcomes
 
     def _together(self, batch: Sequence[Translated]) -> list[_Outcome]:
         """A batch in one transaction; once more without those that cannot be told, for half a case is none."""
-        faults: dict[int, _Outcome] = {}
+        outcomes: dict[int, _Outcome] = {}
         while True:
             made = self._directory.made.copy()
             try:
                 with self.desk.transaction(SYSTEM, Channel.IMPORT) as tx:
-                    outcomes = self._known(tx, batch)
-                    places = [place for place in range(len(batch)) if place not in outcomes and place not in faults]
+                    known = self._known(tx, batch)
+                    places = [place for place in range(len(batch)) if place not in outcomes and place not in known]
                     self._directory.admit(tx, [batch[place].cast for place in places])
-                    stories = [story for place in places if (story := batch[place].story)]
-                    for place, told in zip(places, self._historian.tell(tx, stories), strict=True):
-                        outcomes[place] = _Outcome(told)
-                    self._keep(tx, batch, outcomes)
-                return [faults.get(place) or outcomes[place] for place in range(len(batch))]
+                    told = self._historian.tell(tx, [batch[place].story for place in places])
+                    ledger.keep(
+                        tx.session,
+                        self.mapping.name,
+                        [(batch[place].story.case, one.id) for place, one in zip(places, told, strict=True)],
+                    )
             except UntoldError as untold:
                 self._directory.forget(made)
                 for index, error in untold.failed.items():
                     place = places[index]
-                    faults[place] = _Outcome(fault=_fault(batch[place].story, error.code, error.detail))
+                    outcomes[place] = _Outcome(fault=_fault(batch[place].story, error.code, error.detail))
+                continue
             except BaseException:
                 self._directory.forget(made)
                 raise
+            outcomes |= known | {place: _Outcome(one) for place, one in zip(places, told, strict=True)}
+            return [outcomes[place] for place in range(len(batch))]
+
+    def _known(self, tx: Tx, batch: Sequence[Translated]) -> dict[int, _Outcome]:
+        """The cases that are here already: from an earlier import, or (a fault) from further up in this very log."""
+        found = ledger.known(tx.session, self.mapping.name, [translated.story.case for translated in batch])
+        outcomes = {}
+        for place, translated in enumerate(batch):
+            ticket = found.get(translated.story.case)
+            if ticket is not None:
+                twice = self._first_id is not None and ticket >= self._first_id
+                outcomes[place] = _Outcome(fault=_fault(translated.story, "double_case", _TWICE) if twice else None)
+        return outcomes
 
     def _fail(self, faults: Iterable[Fault]) -> None:
         faults = tuple(faults)
@@ -176,3 +185,10 @@ class Import:
                 raise not_found("workflow", name)
             self._versions[name] = row.id, records.process_of(tx, row.id)
         return self._versions[name]
+
+
+_TWICE = "The log has this case twice; the first of the two was imported."
+
+
+def _fault(story: Story, code: str, message: str) -> Fault:
+    return Fault(story.steps[0].line, story.case, code, message, {"case": story.case, "events": len(story.steps)})

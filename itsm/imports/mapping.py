@@ -117,7 +117,7 @@ def load_file(path: Path, workflows: Mapping[str, Workflow], vocabulary: Vocabul
 def missing_columns(mapping: LogMapping, columns: list[str]) -> list[Finding]:
     """The columns that a mapping reads and a table does not have."""
     return [
-        Finding("unknown-column", Severity.ERROR, f"The log has no column “{name}”.", at, suggestion(name, columns))
+        Finding("unknown-column", Severity.ERROR, f"The log has no column “{name}”.", at, suggestion(name, columns)())
         for name, at in mapping.columns.items()
         if name not in columns
     ]
@@ -155,7 +155,7 @@ def _judged(data: Mapping[str, Any], tree: source.Node) -> Iterator[Finding]:
     for name, keyed in data["statuses"].items():
         opens = keyed.value.get("opens")
         if opens and opens["link"] not in INVERSE_KINDS:
-            message, hint = f"There is no link “{opens['link']}”.", suggestion(opens["link"], INVERSE_KINDS)
+            message, hint = f"There is no link “{opens['link']}”.", suggestion(opens["link"], INVERSE_KINDS)()
             yield error("unknown-link", message, ["statuses", name, "opens", "link"], hint)
         if keyed.value["to"] == SAME_STATE and "trigger" in keyed.value:
             message = "A status that leaves the ticket where it is has no trigger."

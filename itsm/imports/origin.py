@@ -33,7 +33,7 @@ _NOT_IN_KEYS: Final = re.compile(r"[^a-z0-9_.@+]+")
 _LONGEST_KEY: Final = 60
 
 
-class Unfit(ValueError):  # noqa: N818 — a finding about a log, not a fault of the program
+class Unfit(ValueError):
     """Words of the source that are no value of the field; the message is a sentence."""
 
 

@@ -51,16 +51,10 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A story and its cast, or the faults that keep a case from being one."""
+    """A story and its cast."""
 
-    story: Story | None
+    story: Story
     cast: Cast
-    faults: tuple[Fault, ...]
-
-    @property
-    def events(self) -> int:
-        """How many steps the story has."""
-        return len(self.story.steps) if self.story else 0
 
 
 class Translator:
@@ -73,8 +67,8 @@ class Translator:
         self._roles = self._expanded(mapping.roles)
         self._roles_of = {name: self._expanded(status.roles or mapping.roles) for name, status in mapping.statuses.items()}
 
-    def translate(self, case: SourceCase) -> Translated:
-        """The story of a case."""
+    def translate(self, case: SourceCase) -> Translated | list[Fault]:
+        """The story of a case, or every fault that keeps it from being one."""
         cast = Cast()
         faults = list(case.faults)
         told: list[tuple[Step, Mapping[str, str]]] = []
@@ -86,13 +80,13 @@ class Translator:
                 faults.append(Fault(event.line, case.id, error.code, str(error), event.values))
         if not faults and not told:
             faults.append(Fault(case.line, case.id, "no_events", "The case has no events.", case.values))
-        if not faults:
-            told.sort(key=lambda pair: pair[0].at)  # stable: events of one instant stay in the order of the file
-            try:
-                return Translated(self._story(case.id, told, cast), cast, ())
-            except _CaseError as error:
-                faults.append(Fault(told[0][0].line, case.id, error.code, str(error), told[0][1]))
-        return Translated(None, cast, tuple(faults))
+        if faults:
+            return faults
+        told.sort(key=lambda pair: pair[0].at)  # stable: events of one instant stay in the order of the file
+        try:
+            return Translated(self._story(case.id, told, cast), cast)
+        except _CaseError as error:
+            return [Fault(told[0][0].line, case.id, error.code, str(error), told[0][1])]
 
     def _story(self, case: str, told: list[tuple[Step, Mapping[str, str]]], cast: Cast) -> Story:
         mapping, (first, row) = self.mapping, told[0]

@@ -133,7 +133,7 @@ class _Traces(ContentHandler):
         elif depth >= _MOST_DEPTH:
             raise _NotXesError(f"Elements are nested more than {_MOST_DEPTH} levels deep.")
 
-    def endElement(self, name: str) -> None:  # noqa: N802, ARG002
+    def endElement(self, name: str) -> None:  # noqa: N802
         self.tags += 1
         local = self._open.pop()
         depth = len(self._open)

@@ -75,7 +75,6 @@ class Token(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
-    once: Mapped[bool] = mapped_column(default=False)
 
 
 class PeopleEvent(Base):

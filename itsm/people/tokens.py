@@ -28,7 +28,6 @@ _BY_DIGEST = Prepared(
         Token.scopes,
         Token.expires_at,
         Token.revoked_at,
-        Token.once,
         User.id,
         User.login,
         User.name,
@@ -69,14 +68,9 @@ _INSERT = Prepared(
     sa.insert(_TOKENS).values(
         {
             name: sa.bindparam(name)
-            for name in ("digest", "prefix", "user_id", "scopes", "label", "created_at", "expires_at", "once")
+            for name in ("digest", "prefix", "user_id", "scopes", "label", "created_at", "expires_at")
         }
     )
-)
-_REVOKE = Prepared(
-    sa.update(_TOKENS)
-    .where(_TOKENS.c.id == sa.bindparam("token_id"), _TOKENS.c.revoked_at.is_(None))
-    .values(revoked_at=sa.bindparam("now"))
 )
 
 
@@ -95,10 +89,8 @@ class TokenKeeper:
         now: datetime,
         expires_at: datetime | None,
         label: str = "",
-        *,
-        once: bool = False,
     ) -> str:
-        """A new token for a user; the only time its text exists. `once` makes it good for a single use.
+        """A new token for a user; the only time its text exists.
 
         Raises `DeskError` (`not_found`) for an unknown or inactive user.
         """
@@ -115,7 +107,6 @@ class TokenKeeper:
             label=label,
             created_at=now,
             expires_at=expires_at,
-            once=once,
         )
         return text
 
@@ -125,8 +116,6 @@ class TokenKeeper:
         if not rows or not rows[0].active or rows[0].revoked_at is not None:
             raise _refused()
         if rows[0].expires_at is not None and rows[0].expires_at <= now:
-            raise _refused()
-        if rows[0].once and session.run(_REVOKE, token_id=rows[0].token_id, now=now) != 1:
             raise _refused()
         return actor_from_rows(rows, self.roles, frozenset(rows[0].scopes))
 

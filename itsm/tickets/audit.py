@@ -57,12 +57,20 @@ _TICKETS = Prepared(
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _NEXT = Prepared(sa.select(_T.id).where(_T.id > sa.bindparam("after")).order_by(_T.id).limit(1))
-_LINKED = (
-    *(_E.ticket_id, _E.seq, _E.kind, _raw(_E.at, sa.BigInteger()), _raw(_E.recorded_at, sa.BigInteger())),
-    *(_E.actor, _E.on_behalf_of, _E.channel, _raw(_E.internal, sa.Integer()), _E.payload),
-)
-"""What a link covers, in the order of `seals.link`."""
-_EVENTS = _of_tickets((*_LINKED, _E.link), (_E.ticket_id, _E.seq))
+
+
+def _events(internal: sa.ColumnElement[Any]) -> Prepared:
+    """What a link covers, in the order of `seals.link`, and the link."""
+    instants = (_raw(_E.at, sa.BigInteger()), _raw(_E.recorded_at, sa.BigInteger()))
+    covered = (_E.ticket_id, _E.seq, _E.kind, *instants, _E.actor, _E.on_behalf_of, _E.channel, internal, _E.payload)
+    return _of_tickets((*covered, _E.link), (_E.ticket_id, _E.seq))
+
+
+_COVERED = 10
+_EVENTS = {
+    "sqlite": _events(_raw(_E.internal, sa.Integer())),  # which may be any number, once it was altered
+    "postgresql": _events(sa.cast(_E.internal, sa.Integer).label("internal")),
+}
 _COMMENTS = _of_tickets((_C.ticket_id, _C.id, _C.body, _C.visibility, _C.author.label("by")), (_C.ticket_id, _C.id))
 _FILES = _of_tickets((_A.ticket_id, _A.id, _A.digest, _A.visibility, _A.uploaded_by.label("by")), (_A.ticket_id, _A.id))
 _K = table(AuditCheckpoint).c
@@ -158,10 +166,8 @@ def _end(key: bytes, story: _Story, last: int, end: bytes) -> Iterator[Fault]:
 
 
 def _holds(key: bytes, previous: bytes, event: Any) -> bool:
-    columns = list(event[: len(_LINKED)])
-    columns[8] = int(columns[8]) if isinstance(columns[8], bool) else columns[8]  # PostgreSQL's truth as SQLite's number
     try:
-        return bool(event.link == link_columns(key, previous, tuple(columns)))
+        return bool(event.link == link_columns(key, previous, event[:_COVERED]))
     except TypeError:  # SQLite keeps anything in any column: a blob for a text, say
         return False
 
@@ -245,7 +251,7 @@ def _read(session: Session, after: int, limit: int) -> tuple[list[_Story], int]:
     tickets = session.all(_TICKETS, after=after, limit=limit)
     until = tickets[-1].id if len(tickets) == limit else _BEYOND
     stories = {ticket.id: _Story(ticket.id, ticket) for ticket in tickets}
-    for name, statement in (("events", _EVENTS), ("comments", _COMMENTS), ("files", _FILES)):
+    for name, statement in (("events", _EVENTS[session.dialect.name]), ("comments", _COMMENTS), ("files", _FILES)):
         for ticket_id, rows in groupby(session.all(statement, after=after, until=until), attrgetter("ticket_id")):
             setattr(stories.setdefault(ticket_id, _Story(ticket_id)), name, list(rows))
     return [stories[each] for each in sorted(stories)], until

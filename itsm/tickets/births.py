@@ -31,7 +31,7 @@ _NEXT_IDS = Prepared(
 def allot(tx: Tx, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[tuple[int, str]]]:
     """Row ids and numbers for so many tickets of each type (pattern of its numbers, how many), in ascending order.
 
-    All of them must be used in this transaction: numbers have no gaps, and SQLite gives the ids of rows that are not there again.
+    All of them must be used in this transaction: numbers have no gaps, and SQLite gives an id again that has no row.
     """
     ids = iter(_ids(tx, sum(count for _, count in wanted.values())))
     found = {}

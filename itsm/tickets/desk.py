@@ -6,6 +6,7 @@ that is the commit. Nothing else in the product commits a change of a ticket.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from itsm.people.access import SYSTEM, Actor, Channel, Roles
 from itsm.platform.database import Database, Session
+from itsm.platform.errors import DeskError
 from itsm.platform.settings import Settings
 from itsm.platform.time import Clock
 from itsm.workflow.engine import Process
@@ -25,6 +27,8 @@ from itsm.worktime.calendar import Calendar
 if TYPE_CHECKING:
     from itsm.tickets.records import Record
     from itsm.workflow.case import Effect, Fact
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,14 @@ class Desk:
             tx = Tx(session, self, actor, channel, now, now, origin)
             yield tx
         for ticket_id in dict.fromkeys(tx.followups):
+            self._follow_up(ticket_id)
+
+    def _follow_up(self, ticket_id: int) -> None:
+        """Run what was queued for a ticket. The command is committed already, so a failure here is not its failure."""
+        try:
             self.run_followup(ticket_id)
+        except DeskError as error:
+            _log.warning("follow-up of ticket %s is left to the clock: %s", ticket_id, error.detail)
 
     @contextmanager
     def reading(self, actor: Actor, channel: Channel = Channel.API) -> Iterator[Tx]:

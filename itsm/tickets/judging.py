@@ -27,7 +27,7 @@ ELSEWHERE: Final = "lands_elsewhere"
 
 _OF_VALUES: Final = frozenset({Why.NOT_EDITABLE, Why.INVALID_VALUE})
 """Reasons that speak against a value and not against the step, which is then asked for again without it."""
-_GRAVITY: Final = {code: place for place, code in enumerate(Why)}
+_GRAVITY: Final = {ELSEWHERE: len(Why), **{code.value: place for place, code in enumerate(Why)}}
 
 Ask: TypeAlias = Callable[[Mapping[str, Value]], "Decision | Refusal"]
 
@@ -73,20 +73,18 @@ class Judge:
         given = changed(record, step)
         fill = {name: value for name, value in step.fill.items() if is_empty(given.get(name, record.values.get(name)))}
         nearest = Ruling(None, NO_WAY, (f"No transition leads from {record.state} to {target}.",), step.trigger)
-        gravity = -1
         for trigger in self.ways(record, target, step.trigger):
             comment = step.comment or (step.comment_fill if _wants_comment(record, trigger, target) else None)
             filled = (*fill, "comment") if comment and not step.comment else tuple(fill)
             fire = partial(_fire, record, case, person, step, trigger, comment)
             verdict, dropped = _asked(fire, {**given, **fill}, given)
             if isinstance(verdict, Refusal):
-                if _GRAVITY[verdict.code] > gravity:
-                    gravity = _GRAVITY[verdict.code]
-                    nearest = Ruling(None, verdict.code.value, _sentences(verdict), trigger)
+                refusal = Ruling(None, verdict.code.value, _sentences(verdict), trigger)
             elif verdict.target == target:
                 return _as_the_source_has_it(Ruling(verdict, None, (), trigger, filled, dropped), record, step)
-            elif gravity < 0:
-                nearest = Ruling(None, ELSEWHERE, (f"From here, {trigger} leads to {verdict.target}.",), trigger)
+            else:
+                refusal = Ruling(None, ELSEWHERE, (f"From here, {trigger} leads to {verdict.target}.",), trigger)
+            nearest = _nearer(nearest, refusal, step.trigger)
         force: Ask = lambda values: record.process.force(case, target, values, step.at, nearest.trigger)  # noqa: E731
         return self._overruled(force, {**given, **fill}, replace(nearest, filled=tuple(fill)))
 
@@ -109,7 +107,10 @@ class Judge:
         )
 
     def ways(self, record: Record, target: str, preferred: str | None) -> tuple[str, ...]:
-        """The triggers that can lead from the ticket's state to another, the preferred one first, then as they are written."""
+        """The triggers to try: the preferred one, then all that can lead from the ticket's state to the other, as written.
+
+        The preferred one is tried even where it leads nowhere, for then the workflow's own words say why not.
+        """
         key = (record.workflow_version_id, record.state, target, preferred)
         if key not in self._ways:
             found = [
@@ -117,7 +118,8 @@ class Judge:
                 for name, transition in record.process.workflow.transitions.items()
                 if any(record.state in one.sources and one.lands_in(record.state) == target for one in transition.branches)
             ]
-            self._ways[key] = tuple(sorted(found, key=lambda name: name != preferred))
+            own = [] if preferred is None else [preferred]
+            self._ways[key] = tuple(dict.fromkeys([*own, *found]))
         return self._ways[key]
 
     def _overruled(self, force: Ask, given: Mapping[str, Value], ruling: Ruling) -> Ruling:
@@ -149,6 +151,13 @@ def _asked(
     without = {reason.field for reason in dropped}
     again = ask({name: value for name, value in given.items() if name not in without})
     return again, dropped
+
+
+def _nearer(one: Ruling, other: Ruling, preferred: str | None) -> Ruling:
+    """Of two refusals the one to tell: of the preferred trigger, else the less grave."""
+    if preferred is not None and preferred in {one.trigger, other.trigger}:
+        return one if one.trigger == preferred and one.code != NO_WAY else other
+    return max(one, other, key=lambda ruling: _GRAVITY.get(str(ruling.code), -1))
 
 
 def _fire(

@@ -99,6 +99,7 @@ class _Shape:
     notes: bool
     sort: tuple[Key, ...]
     onwards: bool
+    limit: int
     postgresql: bool
 
 
@@ -113,9 +114,10 @@ def page(tx: Tx, question: Question, after: Place | None = None) -> Page:
         notes=sees_internal(tx.actor),
         sort=question.sort,
         onwards=after is not None,
+        limit=question.limit,
         postgresql=tx.session.is_postgresql,
     )
-    values: dict[str, Any] = {**parameters(tx.actor), "most": question.limit + 1}
+    values: dict[str, Any] = parameters(tx.actor)
     for name, each in given.items():
         values.update({f"{name}_{index}": value for index, value in enumerate(each)})
     if question.words:
@@ -149,7 +151,8 @@ def _statement(shape: _Shape) -> Prepared:
     if shape.onwards:
         statement = statement.where(_beyond(keys))
     order = [column.asc() if first_low else column.desc() for column, first_low in keys]
-    return Prepared(statement.order_by(*order).limit(sa.bindparam("most", type_=sa.Integer)))
+    # The limit stands in the text: PostgreSQL plans for a tenth of all rows where it cannot see it.
+    return Prepared(statement.order_by(*order).limit(sa.literal_column(str(shape.limit + 1))))
 
 
 def _filter(name: str, count: int, *, or_none: bool) -> sa.ColumnElement[bool]:

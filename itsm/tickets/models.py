@@ -62,6 +62,7 @@ class Ticket(Base):
         sa.Index("ix_tickets_organisation", "organisation_id", "updated_at", "id"),
         sa.Index("ix_tickets_type_updated", "type", "updated_at", "id"),
         sa.Index("ix_tickets_updated", "updated_at", "id"),
+        sa.Index("ix_tickets_priority", "priority_rank", "updated_at", "id"),
         sa.Index("ix_tickets_pulse", "type", "state", "category"),
     )
 

@@ -20,6 +20,12 @@ from itsm.workflow.scope import LINK_KINDS
 
 RECIPIENTS: Final = ("requester", "assignee", "group", "group.lead", "watchers", "approvers")
 FIRED_ON: Final = ("parent", "children", *LINK_KINDS)
+TIES: Final = tuple(kind for kind in LINK_KINDS if kind not in ("parent", "child"))
+"""The links that an action can make; a ticket has its parent from birth."""
+
+BORN_BY: Final = ("child", *TIES)
+"""How a spawned ticket can stand to the one that spawns it."""
+
 _NOBODY: Final = Fault("missing-key", "Somebody must be named here.")
 _NO_FIELDS: Final = Fault("missing-key", "At least one field must be named here.")
 
@@ -141,20 +147,20 @@ class RequestApproval(Form):
 class Spawn(Form):
     """Opens a ticket of any workflow: `spawn: {workflow: problem, title: Find the cause, link: caused_by}`.
 
-    `link` is said from this ticket, which is caused by the problem; without it, the new ticket is a child.
+    `link` is said from this ticket: this incident is caused by the new problem. Without it the new ticket is this one's child.
     """
 
     workflow = Name(Noun.WORKFLOW, required=True)
     title = Said()
     description = Said()
     fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields")
-    link = Word(LINK_KINDS, "link")
+    link = Word(BORN_BY, "link")
 
 
 class Link(Form):
     """Links the ticket to another: `link: {kind: duplicate_of, to: "= ticket.duplicate_of"}`."""
 
-    kind = Word(LINK_KINDS, "link", required=True)
+    kind = Word(TIES, "link", required=True)
     to = Said(required=True)
 
 

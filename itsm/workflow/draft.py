@@ -11,17 +11,21 @@ from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Final
 
 from itsm.workflow import sentences
 from itsm.workflow.builtin import FILLED_AT_CREATION, KEPT_BY_THE_DESK, MOVED_BY_TRANSITIONS
 from itsm.workflow.case import Case, Change, Decision, Effect, Person, Reason, Refusal, Value
 from itsm.workflow.definition import SYSTEM, Field, FieldType, Position
 from itsm.workflow.expression import Compiled, EvaluationError
-from itsm.workflow.rules import Ask, BranchRule, Deed, Rulebook, Write, is_path
+from itsm.workflow.rules import Ask, BranchRule, Deed, Rulebook, Write
 from itsm.workflow.situation import Situation, standing
 from itsm.workflow.values import Fault, accept, from_expression, is_empty
 
-_COMMENT = Field("comment", FieldType.MARKDOWN, Position("<built in>", 1, 1))
+_GUESSES: Final = 20
+"""Reasons up to which it is guessed what an unknown field was meant to be; guessing costs more than anything else here."""
+
+_COMMENT: Final = Field("comment", FieldType.MARKDOWN, Position("<built in>", 1, 1))
 
 
 class Occasion(Enum):
@@ -74,7 +78,8 @@ class Draft:
         for name, raw in inputs.items():
             field = self.book.fields.get(name)
             if field is None:
-                self.reasons.append(sentences.unknown_field(name, self.book.workflow.name, self.book.fields))
+                known = self.book.fields if len(self.reasons) < _GUESSES else ()
+                self.reasons.append(sentences.unknown_field(name, self.book.workflow.name, known))
             elif (why := self.hindrance(field, occasion)) is not None:
                 self.reasons.append(sentences.not_editable(field, why))
             else:
@@ -165,10 +170,8 @@ class Draft:
         return argument
 
     def _computed(self, compiled: Compiled) -> object:
-        """A name standing alone is taken as it is; everything else is for CEL."""
-        if is_path(compiled) and "." in compiled.text and not compiled.text.endswith((".amount", ".currency")):
-            return self.situation[next(iter(compiled.names))]
-        return compiled.value(self.situation)
+        """A name standing alone is taken as it is, for CEL knows neither dates nor money; everything else is CEL's."""
+        return compiled.value(self.situation) if compiled.path is None else self.situation[compiled.path]
 
     def arrive(self, state: str) -> None:
         """The ticket is in `state` from here on, and what is derived is derived anew."""

@@ -75,6 +75,13 @@ class Compiled:
         """The expression as written."""
         return self.expression.text
 
+    @property
+    def path(self) -> str | None:
+        """The variable that the expression is, if it is nothing but one with a value of its own."""
+        if isinstance(self.tree, Name) and self.tree.name.count(".") < 2:  # with two dots it is a part of an amount of money
+            return self.tree.name
+        return None
+
     def evaluate(self, values: Lookup) -> bool | EvaluationError:
         """Whether the condition holds. An error inside counts neither as true nor as false: it comes back with its reason."""
         try:

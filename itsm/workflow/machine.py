@@ -8,6 +8,7 @@ imported and called.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -15,6 +16,8 @@ from transitions import Machine, MachineError
 
 from itsm.workflow.definition import Workflow
 from itsm.workflow.rules import BranchRule
+
+logging.getLogger("transitions").setLevel(logging.WARNING)  # at INFO it tells of every state that it enters
 
 _STATE: Final = "state:"
 _TRIGGER: Final = "trigger:"

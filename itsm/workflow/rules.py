@@ -20,7 +20,6 @@ from itsm.workflow.derive import Derived, derivations
 from itsm.workflow.expression import Compiled
 from itsm.workflow.findings import Finding, Severity
 from itsm.workflow.scope import Scope
-from itsm.workflow.tree import Name
 
 if TYPE_CHECKING:
     from itsm.workflow.vocabulary import Vocabulary
@@ -262,8 +261,3 @@ class _Compiler:
 def required(rule: BranchRule, target: State) -> tuple[str, ...]:
     """The fields that a branch into a state asks for, its own first, each once."""
     return tuple(dict.fromkeys(rule.branch.require + target.require))
-
-
-def is_path(compiled: Compiled) -> bool:
-    """Whether an expression is a name standing alone; its value is then taken as it is, whatever its type."""
-    return isinstance(compiled.tree, Name)

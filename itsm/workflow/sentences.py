@@ -41,7 +41,7 @@ def _who(word: str, values: Mapping[str, Value]) -> str:
 
 def unknown_trigger(trigger: str, workflow: str, known: Iterable[str], state: str, possible: Iterable[str]) -> Reason:
     """A transition that this workflow does not have."""
-    close = get_close_matches(trigger, list(known), n=1)
+    close = get_close_matches(trigger[:_SHORT], list(known), n=1)
     meant = f" Did you mean “{close[0]}”?" if close else ""
     message = f"There is no transition “{trigger[:_SHORT]}” in {workflow}.{meant} {_from_here(state, possible)}"
     return Reason(Why.UNKNOWN_TRIGGER, message)
@@ -92,7 +92,7 @@ def comment_missing(trigger: str) -> Reason:
 
 def unknown_field(name: str, workflow: str, known: Iterable[str]) -> Reason:
     """A field that this workflow does not declare."""
-    close = get_close_matches(name, list(known), n=1)
+    close = get_close_matches(name[:_SHORT], list(known), n=1)
     meant = f" Did you mean {close[0]}?" if close else ""
     return Reason(Why.UNKNOWN_FIELD, f"There is no field “{name[:_SHORT]}” in {workflow}.{meant}", name)
 

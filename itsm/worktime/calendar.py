@@ -17,7 +17,7 @@ from typing import Final
 
 from itsm.platform.errors import DeskError, Kind
 from itsm.worktime import zones
-from itsm.worktime.duration import Duration, words
+from itsm.worktime.duration import Duration, in_hours
 from itsm.worktime.holidays import YEARS, Holidays
 from itsm.worktime.intervals import DAY, Day, Interval, Week, union
 from itsm.worktime.layout import Layout, to_instant, to_micros
@@ -57,13 +57,13 @@ class Calendar:
         zones.zone(self.zone)
         if len(self.weekly) != 7:
             raise ValueError("a week has seven days")
+        if self.standard is not None and self.standard <= timedelta():
+            raise ValueError("a standard day has a length")
         for part in ("exceptions", "breaks"):  # frozen to the bottom: what was laid out must stay true
             object.__setattr__(self, part, MappingProxyType(dict(getattr(self, part))))
 
     def __hash__(self) -> int:
         return hash(self.digest)
-
-    # The two questions
 
     def elapsed(self, a: datetime, b: datetime) -> timedelta:
         """The working time from a to b; negative if b is earlier (rule 2). Raises `BeyondCalendarError`."""
@@ -87,8 +87,6 @@ class Calendar:
             raise EmptyCalendarError(self.name)
         return self._timeline.add(a, length)
 
-    # Durations as policies write them
-
     def add_duration(self, a: datetime, duration: Duration) -> datetime:
         """When a duration that begins at a is over, in UTC: elapsed time runs on, business time only in this calendar."""
         if duration.end_of_day:
@@ -97,9 +95,13 @@ class Calendar:
         return a.astimezone(UTC) + duration.exact if working is None else self.add(a, working)
 
     def working_length(self, duration: Duration) -> timedelta | None:
-        """The working time in a business duration, days counted as standard days (rule 9); None for the other kinds."""
+        """The working time in a business duration, days counted as standard days (rule 9); None for the other kinds.
+
+        Raises `EmptyCalendarError`.
+        """
         if duration.exact or duration.end_of_day:
             return None
+        self._refuse_empty()
         return duration.business_days * self.standard_day + duration.business
 
     def explain(self, duration: Duration) -> str:
@@ -108,23 +110,25 @@ class Calendar:
             return f"{duration} of elapsed time, whether or not “{self.name}” is open."
         if duration.end_of_day:
             return f"{duration}: the closing time of “{self.name}” that comes {_nth(duration.end_of_day)} after the start."
-        total = words(self.working_length(duration) or timedelta())
+        total = in_hours(self.working_length(duration) or timedelta())
         if not duration.business_days:
             return f"{duration}: {total} of the working time of “{self.name}”."
-        day = f"{duration.business_days} × the standard day of {words(self.standard_day)}"
-        more = f" + {words(duration.business)}" if duration.business else ""
+        day = f"{duration.business_days} × the standard day of {in_hours(self.standard_day)}"
+        more = f" + {in_hours(duration.business)}" if duration.business else ""
         return f"{duration}: {day}{more} = {total} of the working time of “{self.name}”."
 
     @cached_property
     def standard_day(self) -> timedelta:
-        """The length of a business day: as configured, else that of most weekdays with hours (the longest, if several tie)."""
+        """The length of a business day: as configured, else that of most weekdays with hours (the longest, if several tie).
+
+        A calendar without weekly hours counts the dates in its exceptions instead.
+        """
         if self.standard is not None:
             return self.standard
-        lengths = Counter(sum(end - start for start, end in union(day)) for day in self.weekly if day)
+        days = self.weekly if any(self.weekly) else self.exceptions.values()
+        lengths = Counter(sum(end - start for start, end in union(day)) for day in days if day)
         most = max(lengths, key=lambda length: (lengths[length], length), default=0)
         return timedelta(seconds=most)
-
-    # Days
 
     def hours(self, day: date) -> Day:
         """The intervals that open on a date, before breaks."""
@@ -183,8 +187,6 @@ class Calendar:
         if days == 0 or self.is_working(there):
             return there
         return self.next_opening(there) if days > 0 else self.previous_closing(there)
-
-    # What it rests on
 
     @cached_property
     def is_empty(self) -> bool:

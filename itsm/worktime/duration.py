@@ -124,6 +124,11 @@ def words(length: timedelta) -> str:
     return " ".join(_parts(length, ("day", "hour", "minute", "second"))) or "0 seconds"
 
 
+def in_hours(length: timedelta) -> str:
+    """A length of working time in words, in hours at most, for a day of work is not 24 hours: `42 hours 30 minutes`."""
+    return " ".join(_parts(length, ("hour", "minute", "second"))) or "0 seconds"
+
+
 def iso(length: timedelta) -> str:
     """An elapsed length as ISO 8601 writes it: `P2W`, `P1DT12H`, `PT0S`; a negative one begins with `-` (ISO 8601-2)."""
     if length < timedelta():

@@ -127,14 +127,17 @@ class Public:
 @lru_cache(maxsize=512)
 def _library(country: str, region: str | None) -> HolidayBase:
     import holidays
+    from holidays.registry import EntityLoader
 
-    countries = holidays.list_supported_countries(include_aliases=False)
+    # Not `list_supported_countries`, which imports every country there is: half a second, and 10 MiB for good.
+    countries = list(EntityLoader.get_country_codes(include_aliases=False))
     if country not in countries:
         near = get_close_matches(country.upper(), countries, n=1, cutoff=0.5)
         hint = f"Did you mean “{near[0]}”?" if near else "Write its two letters of ISO 3166-1, like DE."
         raise HolidayError(f"No holidays are known for a country “{country}”.", hint, "country")
-    if region is not None and region not in countries[country]:
-        known = ", ".join(countries[country]) or "none; leave the region out"
+    regions = getattr(holidays, country).subdivisions
+    if region is not None and region not in regions:
+        known = ", ".join(regions) or "none; leave the region out"
         raise HolidayError(f"No holidays are known for a region “{region}” of {country}.", f"Known are {known}.", "region")
     return holidays.country_holidays(country, subdiv=region)
 

@@ -33,6 +33,8 @@ def read(data: bytes, file: str) -> Listed:
     except (ValueError, KeyError, IndexError) as error:
         raise HolidayError(f"{file} is not an iCalendar file: {error}.", "Export it again as .ics.") from error
     events = [event for calendar in calendars for event in calendar.events]
+    if not events:
+        raise HolidayError(f"{file} has no events.", "Name a file that has holidays in it.")
     moved = {(str(event.get("UID")), _moved_from(event)) for event in events if "RECURRENCE-ID" in event}
     found: dict[date, str] = {}
     for event in events:

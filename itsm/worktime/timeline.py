@@ -66,7 +66,9 @@ class Timeline:
 
     def elapsed(self, a: int, b: int) -> int:
         """The working time from a to b; negative if b is earlier. Raises `BeyondCalendarError`."""
-        table = self._covering(min(a, b), max(a, b))
+        table = self._table
+        if not (table.first <= a <= table.last and table.first <= b <= table.last):
+            table = self._covering(min(a, b), max(a, b))
         return table.position(b) - table.position(a)
 
     def add(self, a: int, length: int) -> int:

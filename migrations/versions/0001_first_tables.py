@@ -103,7 +103,6 @@ def create_people() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
-        sa.Column("once", sa.Boolean, nullable=False),
     )
     op.create_table(
         "people_events",
@@ -194,6 +193,7 @@ def create_tickets() -> None:
     op.create_index("ix_tickets_group_queue", "tickets", ["group_id", "category", "priority_rank", "updated_at", "id"])
     op.create_index("ix_tickets_group_updated", "tickets", ["group_id", "updated_at", "id"])
     op.create_index("ix_tickets_organisation", "tickets", ["organisation_id", "updated_at", "id"])
+    op.create_index("ix_tickets_priority", "tickets", ["priority_rank", "updated_at", "id"])
     op.create_index("ix_tickets_pulse", "tickets", ["type", "state", "category"])
     op.create_index("ix_tickets_requester", "tickets", ["requester_id", "updated_at", "id"])
     op.create_index("ix_tickets_type_updated", "tickets", ["type", "updated_at", "id"])

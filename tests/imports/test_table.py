@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tracemalloc
 from pathlib import Path
 
@@ -84,11 +85,9 @@ def test_a_quotation_mark_that_is_never_closed_swallows_only_its_own_line(tmp_pa
 
 
 def test_a_quotation_mark_closed_by_a_later_one_swallows_no_row_either(tmp_path: Path) -> None:
-    found = cases_of(read(tmp_path, 'case,state\nA,"new\nB,new\nC,new"\nD,new\n'))
-    assert found["B"].faults == ()
-    assert len(found["B"].events) == 1
+    found = cases_of(read(tmp_path, 'case,state\nA,"new\nB,new\nC",new\nD,new\n'))
     assert found["A"].faults != ()
-    assert len(found["D"].events) == 1
+    assert {name: len(found[name].events) for name in "BD"} == {"B": 1, "D": 1}
 
 
 def test_bytes_that_are_no_text_fail_their_case(tmp_path: Path) -> None:
@@ -111,13 +110,14 @@ def test_a_file_without_a_proper_first_row_is_refused(tmp_path: Path, text: str,
 
 
 def test_a_line_without_end_is_refused_before_it_is_held(tmp_path: Path) -> None:
+    packed = gzip.compress(b"case,state\nA," + b"x" * 20_000_000)
     tracemalloc.start()
-    refused = refusal(tmp_path, b"case,state\nA," + b"x" * 20_000_000)
+    refused = refusal(tmp_path, packed)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert refused.code == "line_too_long"
     assert refused.detail.startswith("log.csv:2:")
-    assert peak < 50_000_000  # of which 40 MB are this test's own text
+    assert peak < 10_000_000
 
 
 def test_a_case_of_too_many_rows_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,12 +78,25 @@ class Log:
         self.chains[chain.ticket] = chain
         now = self._clock.now()
         absent = dict.fromkeys(column.name for column in table(Ticket).columns)
-        row = {
+        row: dict[str, Any] = {
             **absent,
-            **{"id": chain.ticket, "number": chain.number, "type": "incident", "workflow_version_id": 1, "state": "new"},
-            **{"category": "open", "title": "Printer", "description": "", "priority_rank": 99, "fields": {}, "work_minutes": 0},
-            **{"created_at": now, "updated_at": now, "entered_state_at": now},
-            **{"event_count": 0, "chain": b"", "seal": b""},
+            "id": chain.ticket,
+            "number": chain.number,
+            "type": "incident",
+            "workflow_version_id": 1,
+            "state": "new",
+            "category": "open",
+            "title": "Printer",
+            "description": "",
+            "priority_rank": 99,
+            "fields": {},
+            "work_minutes": 0,
+            "created_at": now,
+            "updated_at": now,
+            "entered_state_at": now,
+            "event_count": 0,
+            "chain": b"",
+            "seal": b"",
         }
         with self.database.session() as session:
             session.run(_TICKET, **row)
@@ -135,9 +148,17 @@ class Log:
     def _event(self, chain: Chain, payload: Any, *, internal: bool = False) -> dict[str, Any]:
         chain.count += 1
         now = self._clock.now()
-        row = {
-            **{"ticket_id": chain.ticket, "seq": chain.count, "kind": "edited", "at": now, "recorded_at": now, "actor": "ada"},
-            **{"on_behalf_of": None, "channel": "api", "internal": internal, "payload": orjson.dumps(payload).decode()},
+        row: dict[str, Any] = {
+            "ticket_id": chain.ticket,
+            "seq": chain.count,
+            "kind": "edited",
+            "at": now,
+            "recorded_at": now,
+            "actor": "ada",
+            "on_behalf_of": None,
+            "channel": "api",
+            "internal": internal,
+            "payload": orjson.dumps(payload).decode(),
         }
         chain.end = row["link"] = audit.link(KEY, chain.end, **{**row, "at": to_micros(now), "recorded_at": to_micros(now)})
         return row

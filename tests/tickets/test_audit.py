@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from itsm.platform.database import Database
 from itsm.platform.errors import DeskError, Kind
-from itsm.platform.time import FrozenClock
+from itsm.platform.time import FrozenClock, SystemClock
 from itsm.tickets import audit
 from tests.tickets.corpus import COVERED, KEY, Chain, Intruder, Log
 
@@ -375,7 +376,8 @@ def test_a_checkpoint_covers_what_the_one_before_did_not_and_none_is_made_of_not
     first = audit.checkpoint(database, KEY, clock)
     assert audit.checkpoint(database, KEY, clock) is None
     log.grow(chain, 2)
-    second = audit.checkpoint(database, KEY, clock)
+    second = audit.checkpoint(database, KEY, SystemClock())
+    assert places(database) == []
     assert first
     assert second
     assert (first.id, first.last_event_id, first.events) == (1, 3, 3)
@@ -384,10 +386,24 @@ def test_a_checkpoint_covers_what_the_one_before_did_not_and_none_is_made_of_not
         assert audit.latest(session) == second
 
 
+def test_marks_are_hmac_sha256_as_the_standard_library_makes_it() -> None:
+    assert audit.seal(KEY, 7, 2, b"end") == hmac.digest(KEY, b"seal" + bytes(7) + b"\7" + bytes(7) + b"\2end", "sha256")
+    with pytest.raises(ValueError, match="derived keys"):
+        audit.seal(b"k" * 65, 7, 2, b"end")
+
+
 def test_a_link_covers_where_one_column_ends_and_the_next_begins() -> None:
     event: dict[str, Any] = {
-        **{"ticket_id": 1, "seq": 1, "kind": "a", "at": 0, "recorded_at": 0, "actor": "b", "on_behalf_of": None},
-        **{"channel": "c", "internal": False, "payload": "{}"},
+        "ticket_id": 1,
+        "seq": 1,
+        "kind": "a",
+        "at": 0,
+        "recorded_at": 0,
+        "actor": "b",
+        "on_behalf_of": None,
+        "channel": "c",
+        "internal": False,
+        "payload": "{}",
     }
     links = {
         audit.link(KEY, audit.GENESIS, **event | change)

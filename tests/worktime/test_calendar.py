@@ -238,6 +238,19 @@ class TestBusinessDays:
     def test_of_lengths_that_are_equally_frequent_the_longest_is_standard(self) -> None:
         assert a_calendar(weekly={"mon": ["08:00-12:00"], "tue": ["08:00-16:00"]}).standard_day == hours(8)
 
+    def test_a_calendar_of_single_dates_takes_its_standard_day_from_them(self) -> None:
+        stocktaking = a_calendar(
+            weekly={}, exceptions={"2026-03-02": ["08:00-12:00"], "2026-03-03": ["08:00-12:00"], "2026-03-04": []}
+        )
+        assert stocktaking.standard_day == hours(4)
+        assert stocktaking.add_duration(local("2026-03-01 00:00"), Duration.parse("2 business days")) == local(
+            "2026-03-03 12:00"
+        )
+
+    def test_a_business_day_of_a_calendar_that_never_opens_is_refused(self) -> None:
+        with pytest.raises(EmptyCalendarError):
+            a_calendar(weekly={}).add_duration(local("2026-03-01 00:00"), Duration.parse("1 business day"))
+
     def test_five_business_days_are_five_standard_days_of_working_time(self) -> None:
         office = a_calendar(weekly=SHORT_FRIDAY)
         start = local("2026-03-02 08:00")
@@ -292,7 +305,7 @@ class TestBusinessDays:
             ("8 business hours", "8 business hours: 8 hours of the working time of “office”."),
             (
                 "5 business days",
-                "5 business days: 5 × the standard day of 8 hours = 1 day 16 hours of the working time of “office”.",
+                "5 business days: 5 × the standard day of 8 hours = 40 hours of the working time of “office”.",
             ),
             ("end of business day", "end of business day: the closing time of “office” that comes first after the start."),
         ],

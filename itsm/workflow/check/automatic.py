@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from itsm.workflow.check.firing import can_fire, fired_in, fires, hindrance
 from itsm.workflow.check.people import DOERS
 from itsm.workflow.check.registry import Fault, rule
-from itsm.workflow.check.subject import Automatic, Move, Subject
+from itsm.workflow.check.subject import Automatic, Subject
 from itsm.workflow.check.wording import listed, quoted
-from itsm.workflow.definition import SYSTEM, Comment
+from itsm.workflow.definition import SYSTEM
 from itsm.workflow.findings import Severity
 
 
 @rule("fire-never-passes", Severity.ERROR)
 def fire_never_passes(subject: Subject) -> Iterator[Fault]:
     """This timer or reaction fires a transition that the system can make in none of its states."""
-    for each, states in _fires(subject):
-        if not any(_can_fire(subject, each, state) for state in states) and not _is_for_its_doer(subject, each, states):
+    for each, states in _firing(subject):
+        if not any(can_fire(subject, each, state) for state in states) and not _is_for_its_doer(subject, each, states):
             yield Fault(each.what.at, f"{_opening(each)} which can never pass: {_why_never(subject, each, states)}.")
 
 
 @rule("fire-sometimes-never-passes", Severity.WARNING)
 def fire_sometimes_never_passes(subject: Subject) -> Iterator[Fault]:
     """In some of the states that it names, this timer or reaction fires a transition that the system can never make there."""
-    for each, states in _fires(subject):
-        vain = [state for state in states if state in each.named and not _can_fire(subject, each, state)]
+    for each, states in _firing(subject):
+        vain = [state for state in states if state in each.named and not can_fire(subject, each, state)]
         if vain and len(vain) < len(states):
             why = _why_never(subject, each, vain)
             yield Fault(each.what.at, f"{_opening(each)} which can never pass in {listed(vain, 'or')}: {why}.")
@@ -33,8 +34,8 @@ def fire_sometimes_never_passes(subject: Subject) -> Iterator[Fault]:
 @rule("fire-lacks-system", Severity.WARNING)
 def fire_lacks_system(subject: Subject) -> Iterator[Fault]:
     """This reaction fires a transition meant for whoever caused the event; but it acts as the system, which is refused."""
-    for each, states in _fires(subject):
-        if not any(_can_fire(subject, each, state) for state in states) and _is_for_its_doer(subject, each, states):
+    for each, states in _firing(subject):
+        if not any(can_fire(subject, each, state) for state in states) and _is_for_its_doer(subject, each, states):
             yield Fault(
                 each.what.at,
                 f"{_opening(each)} but acts as the system, which may not make it.",
@@ -42,7 +43,7 @@ def fire_lacks_system(subject: Subject) -> Iterator[Fault]:
             )
 
 
-def _fires(subject: Subject) -> Iterator[tuple[Automatic, list[str]]]:
+def _firing(subject: Subject) -> Iterator[tuple[Automatic, list[str]]]:
     """What fires a transition by itself, with its states that can be reached."""
     for each in subject.automatic:
         states = [state for state in each.states if state in subject.reachable]
@@ -62,23 +63,6 @@ def _opening(each: Automatic) -> str:
     return f"{words[0].upper()}{words[1:]} fires “{each.what.fire}”,"
 
 
-def _can_fire(subject: Subject, each: Automatic, state: str) -> bool:
-    return any(_hindrance(subject, each, move) is None for move in subject.fired_in(each, state))
-
-
-def _hindrance(subject: Subject, each: Automatic, move: Move) -> str | None:
-    """What keeps the system from making a move that is open to it, as the end of a sentence."""
-    if move.branch.comment is Comment.REQUIRED:
-        return "it requires a comment, and the system says nothing"
-    set_before = {name for action in each.what.do for name, value in subject.writes(action) if value is not None}
-    written = subject.written_by(move.branch)
-    for name in subject.required(move):
-        filled = written[name] is not None if name in written else name in set_before or subject.can_be_filled(name)
-        if not filled:
-            return f"it requires “{name}”, which {'it empties itself' if name in written else 'nothing ever fills'}"
-    return None
-
-
 def _why_never(subject: Subject, each: Automatic, states: list[str]) -> str:
     """The reason that comes nearest to passing."""
     trigger = str(each.what.fire)
@@ -91,11 +75,11 @@ def _why_never(subject: Subject, each: Automatic, states: list[str]) -> str:
     if not allowed:
         people = dict.fromkeys(word for branch in branches for word in branch.by)
         return f"from {listed(states, 'or')} it is for {listed(people)}, not for the system"
-    moves = [move for state in states for move in subject.fired_in(each, state)]
+    moves = [move for state in states for move in fired_in(subject, each, state)]
     if not moves:
         conditions = [quoted(branch.condition) for branch in allowed if branch.condition]
         return f"{listed(conditions)} cannot hold then" if conditions else "an earlier branch is always taken"
-    return next(filter(None, (_hindrance(subject, each, move) for move in moves)), "it is refused")
+    return next(filter(None, (hindrance(subject, each, move) for move in moves)), "it is refused")
 
 
 @rule("never-fired", Severity.WARNING)
@@ -103,7 +87,7 @@ def never_fired(subject: Subject) -> Iterator[Fault]:
     """Only the system may make this transition, and no timer, reaction or `fire` of any workflow ever does."""
     for transition in subject.workflow.transitions.values():
         words = {word for branch in transition.branches for word in branch.by}
-        if words == {SYSTEM} and not subject.fires(transition.name):
+        if words == {SYSTEM} and not fires(subject, transition.name):
             yield Fault(
                 transition.at,
                 f"Only the system may make “{transition.name}”, and nothing fires it.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from itsm.workflow.check.firing import fired_in
 from itsm.workflow.check.people import DOERS
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.subject import Automatic, Move, Subject
@@ -47,7 +48,7 @@ def _steps(subject: Subject) -> Iterator[_Step]:
     for each in subject.automatic:
         if each.what.fire and each.event not in DOERS:
             for state in each.states:
-                for move in subject.fired_in(each, state):
+                for move in fired_in(subject, each, state):
                     yield _Step(each, move)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from itsm.workflow.check.firing import is_fired
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.subject import Subject
 from itsm.workflow.check.wording import listed
@@ -90,5 +91,5 @@ def _is_trap(subject: Subject, name: str) -> bool:
         return False
     leaving = [move for move in subject.moves_from(name) if move.target != name]
     return not any(
-        any(word != SYSTEM for word in subject.open_to(move.branch, name)) or subject.is_fired(move) for move in leaving
+        any(word != SYSTEM for word in subject.open_to(move.branch, name)) or is_fired(subject, move) for move in leaving
     )

@@ -8,23 +8,24 @@ from itsm.workflow.check.people import may_write, people_among, some_person_may_
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.subject import Move, Subject
 from itsm.workflow.check.wording import listed
-from itsm.workflow.definition import Branch, Position
+from itsm.workflow.definition import Position
 from itsm.workflow.findings import Severity
 
 
 @rule("requirement-nobody-can-meet", Severity.ERROR)
 def requirement_nobody_can_meet(subject: Subject) -> Iterator[Fault]:
     """Nobody who may make this transition may fill a field that it requires, and the field is not surely filled before."""
-    unmet: dict[tuple[Branch, str, str], list[str]] = {}
+    unmet: dict[tuple[str, int, str, str], list[Move]] = {}
     for move in subject.moves:
         if move.source in subject.reachable:
             for name in subject.required(move):
                 if why := _why_unmet(subject, move, name):
-                    unmet.setdefault((move.branch, name, why), []).append(move.source)
-    for (branch, name, why), sources in unmet.items():
-        places = "" if len(sources) == len(branch.sources) else f" from {listed(sources, 'or')}"
+                    unmet.setdefault((move.branch.trigger, move.branch.index, name, why), []).append(move)
+    for (trigger, _, name, why), moves in unmet.items():
+        branch = moves[0].branch
+        places = "" if len(moves) == len(branch.sources) else f" from {listed((move.source for move in moves), 'or')}"
         hint = f"Let one of them edit “{name}”, or set it in do, or require it earlier."
-        yield Fault(branch.at, f"“{branch.trigger}”{places} requires “{name}”, {why}.", hint)
+        yield Fault(branch.at, f"“{trigger}”{places} requires “{name}”, {why}.", hint)
     initial = subject.workflow.states[subject.workflow.initial]
     for name in initial.require:
         field = subject.fields[name]

@@ -55,14 +55,14 @@ class _Explorer:
         return self._found
 
     def _arrive(self, before: Station | None, step: Step) -> None:
-        if step.to in self._came:
+        if step.to in self._came and not step.facts:
             return
         broken = self._stepper.broken(step.to, step.facts)
         for invariant in broken:
             if step.binding and invariant not in self._found:
                 values = dict(zip(self._stepper.names, step.to.values, strict=True)) | dict(step.facts)
                 self._found[invariant] = Breach((*self._trail(before), step), values)
-        if not broken and step.names.isdisjoint(step.facts):
+        if not broken and step.names.isdisjoint(step.facts) and step.to not in self._came:
             self._came[step.to] = (before, step)
             self._waiting.append(step.to)
 

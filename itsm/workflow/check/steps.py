@@ -7,7 +7,7 @@ taken to fill required fields with a transition, and to change others by an edit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, product
 from math import prod
 from typing import Final
@@ -56,8 +56,11 @@ class _Passage:
     rivals: tuple[tuple[frozenset[str], Condition | None], ...]
     """Earlier branches of the same transition: for whom, and on what condition."""
     asked: tuple[str, ...]
-    """Fields that may be filled with it, and those of them whose value people may choose."""
+    """The required fields, as far as the branch does not write them itself."""
+    handed: tuple[str, ...]
+    """Group and assignee, where they can be handed over without being required."""
     free: frozenset[str]
+    """Those of both that people may fill."""
     writes: tuple[tuple[str, object], ...]
     required: tuple[str, ...]
     names: frozenset[str]
@@ -98,10 +101,8 @@ class Stepper:
         earlier = subject.workflow.transitions[branch.trigger].branches[: branch.index]
         people = people_among(subject.open_to(branch, move.source))
         required = tuple(name for name in subject.required(move) if name in self.sight.domains)
-        asked = [name for name in required if name not in written and subject.fields[name].derive is None]
-        asked += [
-            name for name in sorted(MOVED_BY_TRANSITIONS) if name in self.sight.domains and name not in (*asked, *written)
-        ]
+        asked = tuple(name for name in required if name not in written and subject.fields[name].derive is None)
+        handed = tuple(name for name in sorted(MOVED_BY_TRANSITIONS) if name in self.sight.domains.keys() - {*asked, *written})
         conditions = subject.conditions(branch.condition)
         return _Passage(
             move,
@@ -111,9 +112,12 @@ class Stepper:
                 for other in earlier
                 if move.source in other.sources and (other.condition is None or subject.judged(other.condition))
             ),
-            tuple(asked),
+            asked,
+            handed,
             frozenset(
-                name for name in asked if self._may_be_written(name, people, subject.workflow.states[move.source].readonly)
+                name
+                for name in (*asked, *handed)
+                if self._may_be_written(name, people, subject.workflow.states[move.source].readonly)
             ),
             self._writes(branch.do),
             required,
@@ -177,22 +181,37 @@ class Stepper:
                 yield from self._by_itself(station, values, each, writes)
         yield from self._edits(station, values)
 
-    def _moves(self, station: Station, values: Mapping[str, Value], passage: _Passage) -> Iterator[Step]:
-        for choice in product(*(self._fillings(passage, name, values[name]) for name in passage.asked)):
-            given = {name: value for name, value in zip(passage.asked, choice, strict=True) if value != values[name]}
-            laid = {**values, **given}
+    def _moves(self, station: Station, values: Values, passage: _Passage) -> Iterator[Step]:
+        """The ways to make a move. What must be filled can be filled well or badly; only if nothing fits is that a fault."""
+        for handed in _choices({name: self._handed(passage, name, values[name]) for name in passage.handed}):
             for facts in self._cases:
-                if self._passes(station.state, laid, passage, facts) and not (facts and self.broken(station, facts)):
-                    after = self.sight.derive(self._carried_out(passage.writes, laid))
-                    if all(after[name] is not None for name in passage.required):
-                        to = self._station(passage.move.target, after)
-                        yield Step(passage.move.branch.trigger, given, to, binding=True, names=passage.names, facts=facts)
+                asked = {name: self._fillings(passage, name, values[name]) for name in passage.asked}
+                steps = [
+                    step for filled in _choices(asked) if (step := self._move(station, values, passage, handed | filled, facts))
+                ]
+                avoidable = any(not self.broken(step.to, facts) for step in steps)
+                yield from (replace(step, binding=not avoidable) for step in steps)
+
+    def _move(self, station: Station, values: Values, passage: _Passage, entered: Values, facts: Values) -> Step | None:
+        """A move with these inputs and counts, if it is possible."""
+        laid = {**values, **entered}
+        if not self._passes(station.state, laid, passage, facts) or (facts and self.broken(station, facts)):
+            return None
+        after = self.sight.derive(self._carried_out(passage.writes, laid))
+        if any(after[name] is None for name in passage.required):
+            return None
+        given = {name: value for name, value in entered.items() if value != values[name]}
+        to = self._station(passage.move.target, after)
+        return Step(passage.move.branch.trigger, given, to, binding=True, names=passage.names, facts=facts)
 
     def _fillings(self, passage: _Passage, name: str, now: Value) -> list[Value]:
-        """What a field can be when a move is made: what it was, unless it must be filled, or what somebody fills in."""
-        kept = [] if now is None and name in passage.required else [now]
+        """What a required field can be when a move is made: what it was, if anything, or what somebody fills in."""
         chosen = self.sight.domains[name] if name in passage.free else ()
-        return list(dict.fromkeys([*kept, *(value for value in chosen if value is not None)]))
+        return [value for value in dict.fromkeys([now, *chosen]) if value is not None]
+
+    def _handed(self, passage: _Passage, name: str, now: Value) -> list[Value]:
+        """Who has the work after a move: who had it, or whoever it is handed to."""
+        return list(dict.fromkeys([now, FILLED])) if name in passage.free else [now]
 
     def _passes(self, state: str, values: Mapping[str, Value], passage: _Passage, facts: Values) -> bool:
         if not passage.conditions and not passage.rivals:
@@ -245,3 +264,8 @@ class Stepper:
         world["ticket.category"] = workflow.category(station.state).value
         world.update(others)
         return world
+
+
+def _choices(options: Mapping[str, Sequence[Value]]) -> Iterator[dict[str, Value]]:
+    """Every way to choose one of the options of each name."""
+    return (dict(zip(options, choice, strict=True)) for choice in product(*options.values()))

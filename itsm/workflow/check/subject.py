@@ -14,9 +14,9 @@ from itertools import chain
 from itsm.workflow import expression
 from itsm.workflow.builtin import BUILTIN_FIELDS, KEPT_BY_THE_DESK, REQUIRED_AT_CREATION
 from itsm.workflow.check.domains import Answer, Frame, can_hold, implies
-from itsm.workflow.check.logic import Condition, Value, Values
+from itsm.workflow.check.logic import Condition, Values
 from itsm.workflow.check.people import some_person_may_write
-from itsm.workflow.definition import SYSTEM, Action, Branch, Expression, Field, Rule, Timer, Workflow
+from itsm.workflow.definition import Action, Branch, Expression, Field, Rule, Timer, Workflow
 from itsm.workflow.engine import FaultyWorkflowError, Process
 from itsm.workflow.findings import Finding
 from itsm.workflow.scope import Scope
@@ -183,33 +183,6 @@ class Subject:
             for rule in reaction.rules
         )
         return (*timers, *rules)
-
-    def fired_in(self, each: Automatic, state: str) -> tuple[Move, ...]:
-        """The moves that a timer or a reaction can make in a state, asking nobody for anything."""
-        given: dict[str, Value] = {"comment": None, "actor.id": SYSTEM}
-        return tuple(
-            move
-            for move in self.moves_from(state)
-            if move.branch.trigger == each.what.fire
-            and SYSTEM in self.open_to(move.branch, state)
-            and can_hold(self.conditions(each.what.condition, move.branch.condition), self.frame(state, given=given))
-            is not Answer.NO
-        )
-
-    def fires(self, trigger: str) -> bool:
-        """Whether a timer, a reaction, or a `fire` of any known workflow calls for this transition."""
-        own = any(each.what.fire == trigger for each in self.automatic)
-        linked = (action for workflow in self.others.values() for action in self.actions_of(workflow) if action.name == "fire")
-        return own or any(action.arguments.get("trigger") == trigger for action in linked)
-
-    def is_fired(self, move: Move) -> bool:
-        """Whether something that happens by itself can make this move."""
-        if any(move in self.fired_in(each, move.source) for each in self.automatic if move.source in each.states):
-            return True
-        trigger = move.branch.trigger
-        return (
-            SYSTEM in move.branch.by and self.fires(trigger) and not any(each.what.fire == trigger for each in self.automatic)
-        )
 
     # Fields
 

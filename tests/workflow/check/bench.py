@@ -67,7 +67,9 @@ def errand(changes: str = "") -> Workflow:
     for key in dict.fromkeys([*_errand(), *other]):
         mine, theirs = _errand().get(key), other.get(key)
         merged = {**(mine or {}), **theirs} if isinstance(theirs, Mapping) else mine if key not in other else theirs
-        whole[key] = {name: value for name, value in merged.items() if value is not None} if isinstance(merged, dict) else merged
+        whole[key] = (
+            {name: value for name, value in merged.items() if value is not None} if isinstance(merged, dict) else merged
+        )
     return loaded(json.dumps(whole))
 
 
