@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import statistics
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from benchmarks.client import Client
 
-@dataclass
-class Client:
-    """One keep-alive connection with a bearer token."""
-
-    port: int
-    token: str
-    connection: http.client.HTTPConnection = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
-        """Status, decoded body and headers of one request."""
-        told = {"Authorization": f"Bearer {self.token}", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        data = None
-        if body is not None:
-            data, told["Content-Type"] = json.dumps(body), "application/json"
-        self.connection.request(method, path, data, told)
-        answer = self.connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text else None, dict(answer.getheaders())
+Request = Callable[[Client, int], int]
+"""One request by the client of this number; its status."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Requests per second and latencies in milliseconds of one run."""
+    """Requests per second and latencies in milliseconds of one run, and the processor time of the service for each request."""
 
     rate: float
     p50: float
@@ -45,36 +24,47 @@ class Figures:
     p99: float
     requests: int
     failed: int
+    processor_ms: float
+
+    def __str__(self) -> str:
+        failed = f"   {self.failed} FAILED" if self.failed else ""
+        return f"{self.rate:>9.0f}{self.p50:>9.2f}{self.p95:>9.2f}{self.p99:>9.2f}{self.processor_ms:>9.2f}{failed}"
 
 
-Request = Callable[[Client, int], int]
-"""One request by the client of this number; its status."""
+def run(
+    port: int, token: str, clients: int, seconds: float, requests: Sequence[Request], processor: Callable[[], float]
+) -> Figures:
+    """Let the clients ask, each as fast as it is answered, for so many seconds; each makes the requests in turn.
 
-
-def run(port: int, token: str, clients: int, seconds: float, request: Request) -> Figures:
-    """Let the clients ask, each as fast as it is answered, for so many seconds."""
+    `processor` tells the seconds of processor time that the service has taken so far.
+    """
     latencies: list[list[float]] = [[] for _ in range(clients)]
     failed = [0] * clients
-    start = threading.Barrier(clients + 1)
+    start, done = threading.Barrier(clients + 1), threading.Barrier(clients + 1)
 
     def work(number: int) -> None:
         client = Client(port, token)
-        request(client, number)
+        turn = number * 3  # not all the same at the same time
+        requests[0](client, number)
         start.wait()
         end = time.perf_counter() + seconds
         while (begun := time.perf_counter()) < end:
-            status = request(client, number)
+            status = requests[turn % len(requests)](client, number)
             latencies[number].append(time.perf_counter() - begun)
             failed[number] += status >= 400
+            turn += 1
+        done.wait()
+        client.close()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
         thread.start()
     start.wait()
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), processor()
+    done.wait()
+    elapsed, taken = time.perf_counter() - begun, processor() - before
     for thread in threads:
         thread.join()
-    elapsed = time.perf_counter() - begun
     every = sorted(1000 * latency for each in latencies for latency in each)
     cuts = statistics.quantiles(every, n=100)
-    return Figures(len(every) / elapsed, cuts[49], cuts[94], cuts[98], len(every), sum(failed))
+    return Figures(len(every) / elapsed, cuts[49], cuts[94], cuts[98], len(every), sum(failed), 1000 * taken / len(every))

@@ -1,13 +1,14 @@
 """The limit: the very statements of a transition, with their very parameters, straight through the driver.
 
-Transitions are run in process while their SQL is written down; the database is put back to how it was before; then the driver
-alone runs the same statements again, each transition in its own transaction, and nothing else.
+Transitions are run through the web application while the SQL it sends to the driver is written down; then the driver alone runs
+the same statements again on a fresh copy of the same database, each transition in a transaction of its own, and nothing else.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,14 @@ from itsm.platform.time import SystemClock
 from tests import service as people
 from tests import world
 
-TRANSITIONS = 600
+TRANSITIONS = 400
+TICKETS = 10
 HOLD = {"trigger": "hold", "fields": {"pending_reason": "vendor"}}
 RESUME = {"trigger": "resume"}
+COPY = "bench_copy"
+
+Transaction = list[tuple[str, list[Any]]]
+"""Statements in their order, each with the parameters of every time it is run."""
 
 
 @dataclass(frozen=True)
@@ -35,83 +41,103 @@ class Raw:
 
 def raw_rate(database: Database, home: Path, token: str) -> Raw:
     """How many transitions a second the driver alone can do on a copy of this database."""
-    copy = _copy(database, home)
-    written = _write_down(copy, home, token)
+    written = _write_down(_copy(database, home), home, token)
     again = _copy(database, home)
     elapsed = _replay_postgresql(again, written) if database.is_postgresql else _replay_sqlite(again, written)
+    if again.is_postgresql:
+        world.drop_database(COPY)
     return Raw(len(written) / elapsed, sum(map(len, written)) / len(written))
 
 
 def _copy(database: Database, home: Path) -> Database:
-    if database.is_postgresql:
-        database.dispose()
-        return Database(world.copy_database(database.url, "bench_copy"))
     database.dispose()
+    if database.is_postgresql:
+        return Database(world.copy_database(database.url, COPY))
     file = home / "copy.db"
     for ending in ("", "-wal", "-shm"):
         Path(f"{file}{ending}").unlink(missing_ok=True)
-    shutil.copyfile(home / "bench.db", file)
+    shutil.copyfile(database.url.removeprefix("sqlite:///"), file)
     return Database(f"sqlite:///{file}")
 
 
-def _write_down(database: Database, home: Path, token: str) -> list[list[tuple[str, Any]]]:
+def _write_down(database: Database, home: Path, token: str) -> list[Transaction]:
     """The statements of many HTTP transitions, by transaction."""
     service = assemble(people.settings(database.url, home), people.configuration(), SystemClock(), database, people.processes())
     client = create_app(service).test_client()
-    numbers = [f"INC{number:07d}" for number in range(2, 101, 10)]
-    written: list[list[tuple[str, Any]]] = []
-    execute, many = Session._execute, Session.run_many
-
-    def listening(session: Session, sql: str, parameters: Any) -> None:
-        written[-1].append((sql, parameters))
-        execute(session, sql, parameters)
-
-    versions = {}
-    for number in numbers:
-        answer = client.get(f"/api/v1/tickets/{number}", headers={"Authorization": f"Bearer {token}"})
-        versions[number] = answer.headers["ETag"]
-    Session._execute = listening  # type: ignore[method-assign]
-    try:
+    caller = {"Authorization": f"Bearer {token}"}
+    numbers = [f"INC{number:07d}" for number in range(2, 2 + 10 * TICKETS, 10)]
+    versions = {number: client.get(f"/api/v1/tickets/{number}", headers=caller).headers["ETag"] for number in numbers}
+    written: list[Transaction] = []
+    with _listening(written):
         for turn in range(TRANSITIONS):
-            number = numbers[turn % len(numbers)]
+            number = numbers[turn % TICKETS]
             written.append([])
             answer = client.post(
                 f"/api/v1/tickets/{number}/transitions",
-                json=HOLD if turn // len(numbers) % 2 == 0 else RESUME,
-                headers={"Authorization": f"Bearer {token}", "If-Match": versions[number], "Idempotency-Key": f"raw-{turn}"},
+                json=RESUME if turn // TICKETS % 2 else HOLD,
+                headers={**caller, "If-Match": versions[number], "Idempotency-Key": f"raw-{turn}"},
             )
             assert answer.status_code == 200, answer.text
             versions[number] = answer.headers["ETag"]
-    finally:
-        Session._execute, Session.run_many = execute, many  # type: ignore[method-assign]
     database.dispose()
     return written
 
 
-def _replay_postgresql(database: Database, written: list[list[tuple[str, Any]]]) -> float:
+class _listening:  # noqa: N801  (reads as a phrase)
+    """Write down what sessions send to the driver; the transaction they are in begins with the request."""
+
+    def __init__(self, written: list[Transaction]) -> None:
+        self._written = written
+        self._execute, self._many = Session._execute, Session.run_many
+
+    def __enter__(self) -> None:
+        def execute(session: Session, sql: str, parameters: Any) -> None:
+            self._written[-1].append((sql, [parameters]))
+            self._execute(session, sql, parameters)
+
+        def many(session: Session, statement: Any, rows: Iterable[Any]) -> None:
+            rows = list(rows)
+            compiled = statement.compiled(session.dialect)
+            if len(rows) > 1:  # a single one comes by `execute`
+                self._written[-1].append((compiled.sql, [compiled.bind(row) for row in rows]))
+            self._many(session, statement, rows)
+
+        Session._execute, Session.run_many = execute, many  # type: ignore[method-assign]
+
+    def __exit__(self, *_: object) -> None:
+        Session._execute, Session.run_many = self._execute, self._many  # type: ignore[method-assign]
+
+
+def _replay_postgresql(database: Database, written: list[Transaction]) -> float:
     with psycopg.connect(database.url.replace("postgresql+psycopg", "postgresql")) as connection:
         cursor = connection.cursor()
         begun = time.perf_counter()
         for transaction in written:
             for sql, parameters in transaction:
-                cursor.execute(sql, parameters)  # type: ignore[call-overload]
+                if len(parameters) > 1:
+                    cursor.executemany(sql, parameters)  # type: ignore[arg-type]
+                    continue
+                cursor.execute(sql, parameters[0])  # type: ignore[call-overload]
                 if cursor.description is not None:
                     cursor.fetchall()
             connection.commit()
         return time.perf_counter() - begun
 
 
-def _replay_sqlite(database: Database, written: list[list[tuple[str, Any]]]) -> float:
-    connection = sqlite_driver().connect(database.url.removeprefix("sqlite:///"), isolation_level=None)
+def _replay_sqlite(database: Database, written: list[Transaction]) -> float:
+    connection = sqlite_driver().connect(database.url.removeprefix("sqlite:///"), isolation_level=None, cached_statements=256)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    cursor = connection.cursor()
     begun = time.perf_counter()
     for transaction in written:
-        connection.execute("BEGIN IMMEDIATE")
+        cursor.execute("BEGIN IMMEDIATE")
         for sql, parameters in transaction:
-            if sql != "BEGIN IMMEDIATE":
-                connection.execute(sql, parameters).fetchall()
-        connection.execute("COMMIT")
+            if len(parameters) > 1:
+                cursor.executemany(sql, parameters)
+            else:
+                cursor.execute(sql, parameters[0]).fetchall()
+        cursor.execute("COMMIT")
     elapsed = time.perf_counter() - begun
     connection.close()
     return elapsed

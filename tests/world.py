@@ -43,7 +43,9 @@ def begin_run() -> bool:
     directory = tempfile.mkdtemp(prefix=_PREFIX)
     (Path(directory) / "pid").write_text(str(os.getpid()))
     os.environ[RUN_DIRECTORY] = directory
-    os.environ.setdefault("XDG_RUNTIME_DIR", directory)
+    runtime = Path(directory) / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     return True
 
 

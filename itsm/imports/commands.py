@@ -60,7 +60,7 @@ class Import:
         self._historian = Historian(self._directory, self._version, refused)
         self._translator = Translator(mapping, desk.vocabulary, desk.clock.now())
         self._versions: dict[str, tuple[int, Process]] = {}
-        self._first_id: int | None = None
+        self._mine: set[int] = set()
         driver = desk.database.dialect.dbapi
         assert driver is not None
         self._case_errors: tuple[type[Exception], ...] = (driver.IntegrityError, driver.DataError)
@@ -121,16 +121,21 @@ class Import:
                 self.report.cases["already_imported"] += 1
         self.report.made = self._directory.made
 
-    def _written(self, batch: Sequence[Translated]) -> list[_Outcome]:
-        """What became of each case. Which one the database does not take is found out by writing them one at a time."""
+    def _written(self, batch: Sequence[Translated], *, again: bool = True) -> list[_Outcome]:
+        """What became of each case. Which one the database does not take is found out by writing them one at a time.
+
+        That one is tried once more, for somebody else may have added the same person or the same case in between.
+        """
         try:
             outcomes = self.desk.database.retrying(lambda: self._together(batch))
         except self._case_errors as error:
             if len(batch) > 1:
                 return [outcome for translated in batch for outcome in self._written([translated])]
+            if again:
+                return self._written(batch, again=False)
             return [_Outcome(fault=_fault(batch[0].story, "database", f"The database does not take the case: {error}"))]
-        if self._first_id is None:
-            self._first_id = next((outcome.told.id for outcome in outcomes if outcome.told), None)
+        pairs = zip(batch, outcomes, strict=True)
+        self._mine.update(hash(translated.story.case) for translated, outcome in pairs if outcome.told)
         return outcomes
 
     def _together(self, batch: Sequence[Translated]) -> list[_Outcome]:
@@ -166,9 +171,9 @@ class Import:
         found = ledger.known(tx.session, self.mapping.name, [translated.story.case for translated in batch])
         outcomes = {}
         for place, translated in enumerate(batch):
-            ticket = found.get(translated.story.case)
-            if ticket is not None:
-                twice = self._first_id is not None and ticket >= self._first_id
+            case = translated.story.case
+            if case in found:
+                twice = hash(case) in self._mine
                 outcomes[place] = _Outcome(fault=_fault(translated.story, "double_case", _TWICE) if twice else None)
         return outcomes
 

@@ -22,6 +22,7 @@ from itsm.workflow.reading.entries import Entry, Matching, Name, OneOf, Raw, Tex
 from itsm.workflow.reading.form import NOWHERE, Fault, Form, Noun, fault, load, names, suggestion
 
 NAME: Final = "[a-z0-9][a-z0-9._-]{0,62}"
+_KEY: Final = r"[A-Za-z0-9._@+-]{1,100}"
 _OWN_KEYS: Final = {"organisation": "Say it under `organisation:` at the top.", "parent": "A parent cannot be imported."}
 _COMPARE: Final = "Under `compare:` it is compared with what the source says."
 _LEAP_DAY: Final = datetime(2016, 2, 29, 13, 45)  # noqa: DTZ001 — a date to try formats on
@@ -47,8 +48,9 @@ class Pattern(Text):
 
     def take(self, value: Any) -> str:
         text = text_of(value)
-        if text.count("{}") != 1 or "{" in text.replace("{}", "") or "}" in text.replace("{}", ""):
-            raise fault("bad-pattern", f"“{text}” does not say where the name goes.", "Write {} there, once: “acme-{}”.")
+        if not re.fullmatch(r"[A-Za-z0-9._@+-]{0,30}\{\}[A-Za-z0-9._@+-]{0,30}", text):
+            hint = "Write {} in the name's place, and letters, digits or . _ - @ + around it: “acme-{}”."
+            raise fault("bad-pattern", f"“{text}” is no pattern for keys.", hint)
         return text
 
 
@@ -121,7 +123,9 @@ def _origin(name: str, node: Any, derived: bool) -> Origin:
         names().require(Noun.FIELD, name)
     except ValidationError as error:
         raise _on_key(error) from None
-    field = names().fields[name]
+    field = names().fields.get(name)
+    if field is None:  # of a workflow that does not exist, which is told already
+        return Origin(Field(name, FieldType.TEXT, NOWHERE))
     if name in _OWN_KEYS or name in KEPT_BY_THE_DESK:
         raise fault("kept-field", f"“{name}” is not filled by a mapping.", _OWN_KEYS.get(name), on_key=True)
     if field.derive is not None and not derived:
@@ -157,9 +161,12 @@ def _from_column(field: Field, data: Mapping[str, Any]) -> Origin:
 
 
 def _fitting(field: Field, node: Any) -> Any:
+    """A value of a field, or a key of this desk where the field refers to something."""
     value = typed(node, field.type)
     if field.type not in KEYED:
         fit(field, value)
+    elif not re.fullmatch(_KEY, text_of(node)):
+        raise fault("bad-key", f"“{node}” cannot be a key: letters, digits and . _ - @ + only, at most 100.")
     return value
 
 
@@ -179,7 +186,9 @@ class Fillings(FieldValues):
 
     def _value(self, name: str, node: object) -> object:
         value = super()._value(name, node)
-        field = names().fields[name]
+        field = names().fields.get(name)
+        if field is None:
+            return value
         if field.derive is not None:
             raise fault("derived-field", f"“{name}” follows from other fields and cannot be filled.", on_key=True)
         fit(field, value)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from itsm.platform.database import Prepared, Session
 from itsm.platform.schema import table
 
 _CASES = table(ImportedCase)
-_OF_SOURCE = sa.select(ImportedCase.case_id, ImportedCase.ticket_id).where(ImportedCase.source == sa.bindparam("source"))
+_OF_SOURCE = sa.select(ImportedCase.case_id).where(ImportedCase.source == sa.bindparam("source"))
 _ANY_OF: sa.BindParameter[Any] = sa.bindparam("cases", type_=postgresql.ARRAY(sa.Text))
 _LISTED: sa.BindParameter[str] = sa.bindparam("cases", type_=sa.Text)
 _KNOWN_POSTGRESQL = Prepared(_OF_SOURCE.where(ImportedCase.case_id == sa.any_(_ANY_OF)))
@@ -24,13 +24,13 @@ _KNOWN_SQLITE = Prepared(
 _KEEP = Prepared(sa.insert(_CASES).values({name: sa.bindparam(name) for name in ("source", "case_id", "ticket_id")}))
 
 
-def known(session: Session, source: str, cases: Sequence[str]) -> Mapping[str, int]:
-    """The row ids of the tickets that some of these cases are, by case."""
+def known(session: Session, source: str, cases: Sequence[str]) -> frozenset[str]:
+    """Those of these cases that are tickets already."""
     if session.is_postgresql:
         rows = session.all(_KNOWN_POSTGRESQL, source=source, cases=list(cases))
     else:
         rows = session.all(_KNOWN_SQLITE, source=source, cases=orjson.dumps(list(cases)).decode())
-    return {row.case_id: row.ticket_id for row in rows}
+    return frozenset(row.case_id for row in rows)
 
 
 def keep(session: Session, source: str, tickets: Iterable[tuple[str, int]]) -> None:

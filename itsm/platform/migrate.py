@@ -23,6 +23,7 @@ from itsm.platform.errors import DeskError, Kind
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
+_PATIENCE_MS = 60_000  # for the migration that another process is carrying out, or for the last writers
 _ADVISORY_LOCK = 0x6974736D  # "itsm": who migrates a PostgreSQL database holds it
 
 
@@ -114,6 +115,7 @@ def _migrating(database: Database) -> Iterator[sa.Connection]:
     with _connected(database) as connection:
         if database.is_postgresql:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENCE_MS}")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
             yield connection
             connection.commit()
@@ -121,6 +123,8 @@ def _migrating(database: Database) -> Iterator[sa.Connection]:
         # Tables that others refer to may be rebuilt while foreign keys sleep; they are checked before the end.
         # See "Making Other Kinds Of Table Schema Changes", SQLite's manual of ALTER TABLE.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
@@ -129,5 +133,6 @@ def _migrating(database: Database) -> Iterator[sa.Connection]:
             connection.commit()
         finally:
             connection.rollback()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
             connection.rollback()

@@ -33,7 +33,7 @@ MAX_ATTEMPTS = len(BACK_OFF) + 1
 ERROR_CHARACTERS = 2000
 
 
-class TimerLost(Exception):  # noqa: N818  (not an error: the work is somebody else's)
+class TimerLost(Exception):
     """The row is not there under this claim any more: done by another, armed anew, or disarmed. Roll back and go on."""
 
 

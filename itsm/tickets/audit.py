@@ -31,7 +31,7 @@ from itsm.tickets.seals import GENESIS, Checkpoint, Digest, checkpoint, latest, 
 
 __all__ = ["GENESIS", "Checkpoint", "Fault", "Report", "checkpoint", "latest", "link", "seal", "verify"]
 
-TICKETS_AT_A_TIME = 400
+TICKETS_AT_A_TIME = 200
 MOST_FAULTS = 1000
 """After so many there is no more to learn: the key is another one, or the log is another's."""
 
@@ -174,7 +174,8 @@ def _holds(key: bytes, previous: bytes, event: Any) -> bool:
 
 def _witnessed(story: _Story) -> Iterator[Fault]:
     """Comments and files are not in the log, but what they were is: digest, visibility, author."""
-    said = {about: (event, digest) for event in story.events for about, digest in _about(event)}
+    telling = (event for event in story.events if isinstance(event.payload, str) and '"sha256"' in event.payload)
+    said = {about: (event, digest) for event in telling for about, digest in _about(event)}
     there = [("comment", row, _sha256(row.body)) for row in story.comments]
     there += [("attachment", row, row.digest) for row in story.files]
     for what, row, digest in there:
@@ -189,8 +190,6 @@ def _witnessed(story: _Story) -> Iterator[Fault]:
 
 def _about(event: Any) -> Iterator[tuple[tuple[str, int], str]]:
     """The comment or file that an event tells of, and its digest then."""
-    if not isinstance(event.payload, str) or '"sha256"' not in event.payload:
-        return
     try:
         payload = dict(orjson.loads(event.payload))
     except (ValueError, TypeError):

@@ -259,3 +259,10 @@ class _CalendarForm(Form):
         """A promise in a calendar that never opens would never fall due."""
         if not any(data["weekly"]) and not any(day.value for day in data["exceptions"].values()):
             raise ValidationError([Fault("empty-calendar", "This calendar never opens.", "Give it weekly hours.")])
+
+    @validates_schema
+    def knows_some_year(self, data: dict[str, Any], **_: object) -> None:
+        """Holidays that are known for different years make a calendar that can answer for none."""
+        if not holidays.known_years(data["holidays"]):
+            told = Fault("bad-holidays", "There is no year for which all of these are known.", "Leave one out.")
+            raise ValidationError({"holidays": [told]})

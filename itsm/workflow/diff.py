@@ -49,7 +49,7 @@ def compare(old: Workflow, new: Workflow) -> list[Difference]:
         *_transitions(old.transitions, new.transitions),
         *_named("timer", old.timers, new.timers),
         *_reactions(old.reactions, new.reactions),
-        *_listed("invariant", old.invariants, new.invariants, lambda each: each.holds.text),
+        *_listed("invariant", old.invariants, new.invariants, lambda each: " ".join(each.holds.text.split())),
         *_scenarios(old, new),
     ]
 

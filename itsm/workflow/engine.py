@@ -16,8 +16,8 @@ The meaning of `fire`, in this order:
 7. The invariants of the target state must hold.
 
 Steps after the second are taken even if an earlier one found fault, so that a refusal names every reason. When no branch
-passes, the reasons are: the state, if none starts here; else the people for whom those are that are not for this person, and
-the condition of each that is.
+passes, the reasons are: the state, if none starts here; else the people it is for, if none of those that start here is for this
+person; else the condition of each that is.
 """
 
 from __future__ import annotations
@@ -236,12 +236,12 @@ class Process:
 
     def _no_branch(self, draft: Draft, trigger: str) -> None:
         """Why no branch that starts here was taken."""
-        here = [rule for rule in self._from[draft.case.state] if rule.branch.trigger == trigger]
-        words = dict.fromkeys(chain.from_iterable(rule.branch.by for rule in here if rule.by.isdisjoint(draft.words)))
-        if words:
-            draft.reasons.append(sentences.not_allowed(trigger, words, draft.situation.person, draft.case.values))
         for rule in draft.failed:
             self._blame_condition(draft, rule)
+        if not draft.failed:
+            here = (rule.branch.by for rule in self._from[draft.case.state] if rule.branch.trigger == trigger)
+            words = dict.fromkeys(chain.from_iterable(here))
+            draft.reasons.append(sentences.not_allowed(trigger, words, draft.situation.person, draft.case.values))
 
     def _blame_condition(self, draft: Draft, rule: BranchRule) -> None:
         if rule.condition is not None:

@@ -12,6 +12,7 @@ from unicodedata import combining, east_asian_width
 from urllib.parse import quote
 
 from itsm.workflow.check import RULES
+from itsm.workflow.codes import MEANINGS
 from itsm.workflow.findings import Finding, Severity
 
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -105,13 +106,15 @@ def as_sarif(findings: Iterable[Finding]) -> str:
 
 def _sarif_rule(code: str) -> dict[str, Any]:
     rule = RULES.get(code)
-    if rule is None:  # a fault of form, found while the file was read
+    meaning = rule.meaning if rule else MEANINGS.get(code)
+    if meaning is None:
         return {"id": code}
+    level = rule.severity if rule else Severity.ERROR
     return {
         "id": code,
-        "shortDescription": {"text": rule.meaning.partition("\n\n")[0]},
-        "fullDescription": {"text": rule.meaning},
-        "defaultConfiguration": {"level": rule.severity.value},
+        "shortDescription": {"text": meaning.partition("\n\n")[0]},
+        "fullDescription": {"text": meaning},
+        "defaultConfiguration": {"level": level.value},
     }
 
 

@@ -18,7 +18,7 @@ from typing import Final
 from itsm.platform.errors import DeskError, Kind
 from itsm.worktime import zones
 from itsm.worktime.duration import Duration, in_hours
-from itsm.worktime.holidays import YEARS, Holidays
+from itsm.worktime.holidays import Holidays, known_years
 from itsm.worktime.intervals import DAY, Day, Interval, Week, union
 from itsm.worktime.layout import Layout, to_instant, to_micros
 from itsm.worktime.timeline import BeyondCalendarError, Timeline
@@ -161,6 +161,8 @@ class Calendar:
 
         A business day is a date on which working time begins; a night shift belongs to the date on which it opens.
         """
+        if count < 1:
+            raise ValueError("the first business day is number 1")
         self._refuse_empty()
         start, day = to_micros(a), zones.to_local(a, self.zone).date() - timedelta(days=1)
         while True:
@@ -208,11 +210,8 @@ class Calendar:
 
     @cached_property
     def years(self) -> range:
-        """The years whose holidays are known. May be empty, if two sources have no year in common."""
-        start, stop = YEARS.start, YEARS.stop
-        for source in self.holidays:
-            start, stop = max(start, source.years.start), min(stop, source.years.stop)
-        return range(start, max(start, stop))
+        """The years whose holidays are known; without any, if its sources have no year in common."""
+        return known_years(self.holidays)
 
     @cached_property
     def _timeline(self) -> Timeline:

@@ -56,6 +56,14 @@ class Holidays(Protocol):
         ...
 
 
+def known_years(sources: Iterable[Holidays]) -> range:
+    """The years for which all of these can answer."""
+    start, stop = YEARS.start, YEARS.stop
+    for source in sources:
+        start, stop = max(start, source.years.start), min(stop, source.years.stop)
+    return range(start, max(start, stop))
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """Dates somebody wrote down: single ones, and those that return every year (month, day)."""

@@ -17,7 +17,7 @@ from itsm.platform.wakeup import Job, Wakeup
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 QUICK = timedelta(milliseconds=20)
-SOON_SECONDS = 2.0
+SOON_SECONDS = 10.0
 
 
 class Rings:

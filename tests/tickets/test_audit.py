@@ -20,7 +20,7 @@ from itsm.platform.time import FrozenClock, SystemClock
 from itsm.tickets import audit
 from tests.tickets.corpus import COVERED, KEY, Chain, Intruder, Log
 
-TRIALS = 300
+TRIALS = 200
 
 
 @pytest.fixture

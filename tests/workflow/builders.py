@@ -86,6 +86,7 @@ transitions:
     - {from: open, to: done, by: [assignee, group], if: "tasks.open == 0", require: [tags]}
   confirm: [{from: done, to: closed, by: [requester, approver, system]}]
   shout:   [{from: "*", to: =, by: [requester, watcher], comment: required, do: [{set: {rush_note: "= comment"}}]}]
+  panic:   [{from: [new, done], to: open, by: [lead], do: [{set: {impact: extensive, rush_note: "= 'from ' + ticket.state"}}]}]
   argue:   [{from: done, to: open, by: [requester], if: "ticket.answer.contains('?')", do: [{clear: [answer]}]}]
 
 timers:
@@ -100,6 +101,7 @@ reactions:
 
 invariants:
   - {in: closed, holds: "ticket.assignee != null"}
+  - {in: done, holds: "ticket.answer != null"}
   - {holds: "ticket.count < 100"}
 """.replace("  helper:", "  rush_note: {type: text, edit: [system]}\n  helper:")
 

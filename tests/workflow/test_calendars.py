@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -153,3 +154,11 @@ def test_the_calendars_that_are_delivered_are_sound() -> None:
     found, findings = calendars.load_file(Path(__file__).parents[2] / "config" / "calendars.yaml")
     assert findings == []
     assert "office-hours" in found
+
+
+def test_every_finding_is_described() -> None:
+    project = Path(__file__).parents[2]
+    codes = set(re.findall(r'[fF]ault\(\s*"([a-z-]+)"', (project / "itsm" / "workflow" / "calendars.py").read_text()))
+    page = (project / "docs" / "working-time.md").read_text()
+    assert len(codes) >= 8
+    assert [code for code in sorted(codes) if f"`{code}`" not in page] == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from itsm.workflow.case import SYSTEM_PERSON, Case, Change, Decision, Effect, Fact, Input, Person, Refusal, Response, Why
@@ -115,13 +118,20 @@ def test_the_first_branch_that_passes_is_taken() -> None:
 
 def test_a_condition_sees_the_inputs() -> None:
     case = a_ticket("waiting", assignee="ann", due="2026-02-01")
-    assert codes(fired(case, AGENT, "wake")) == [Why.NOT_ALLOWED, Why.CONDITION]
+    assert codes(fired(case, AGENT, "wake")) == [Why.CONDITION]
     assert decided(fired(case, AGENT, "wake", {"due": "2026-01-01"})).changes["due"] == Change("2026-02-01", None)
 
 
 def test_nobody_makes_himself_the_assignee_to_be_allowed() -> None:
     case = a_ticket("open", assignee="ann", group="desktop", answer="a", tags=["red"])
     assert codes(fired(case, OTHER_AGENT, "finish", {"assignee": "oto"})) == [Why.NOT_ALLOWED]
+
+
+def test_do_still_sees_the_old_state_and_what_is_derived_follows_from_what_it_sets() -> None:
+    decision = decided(fired(a_ticket("new", urgency="critical"), LEAD, "panic"))
+    assert decision.changes["rush_note"].new == "from new"
+    assert decision.changes["impact"].new == "extensive"
+    assert decision.changes["priority"] == Change("p3", "p1")
 
 
 def test_do_is_carried_out_before_what_is_required_is_asked_for() -> None:
@@ -142,6 +152,12 @@ def test_a_branch_may_stay_where_it_is() -> None:
 
 
 # A refusal
+
+
+def test_whoever_some_branch_is_for_is_told_its_condition_and_not_that_others_are_not_for_him() -> None:
+    case = a_ticket("waiting", assignee="ann", due="2026-02-01")
+    assert codes(fired(case, AGENT, "wake")) == [Why.CONDITION]
+    assert codes(fired(case, OTHER_AGENT, "wake")) == [Why.NOT_ALLOWED]
 
 
 def test_every_reason_is_named_at_once_the_gravest_first() -> None:
@@ -217,6 +233,10 @@ def test_a_missing_field_is_not_blamed_twice() -> None:
 def test_a_broken_invariant_says_what_it_looked_at() -> None:
     (message,) = messages(fired(a_ticket("done", answer="a"), USER, "confirm"))
     assert message == "In closed, “ticket.assignee != null” must hold: ticket.assignee is empty."
+
+
+def test_what_looks_at_a_missing_field_is_not_held_against_anyone_as_well() -> None:
+    assert codes(fired(OPEN, AGENT, "finish", {"tags": ["red"]})) == [Why.REQUIRED]
 
 
 def test_a_refusal_shows_nothing_that_its_reader_may_not_see() -> None:
@@ -350,6 +370,24 @@ transitions:
     assert a_process(text).offers(a_ticket("a"), LEAD, NOW)[0].blocked == ()
 
 
+def test_what_do_writes_is_not_asked_for_and_what_it_clears_cannot_be_supplied() -> None:
+    text = """\
+workflow: x
+fields:
+  kind: {type: text}
+  note: {type: text}
+states: {a: {category: new}, b: {category: closed, require: [kind, note]}}
+initial: a
+transitions:
+  fill: [{from: a, to: b, by: [agent], do: [{set: {kind: big, note: small}}]}]
+  void: [{from: a, to: b, by: [agent], do: [{clear: [kind]}]}]
+"""
+    fill, void = a_process(text).offers(a_ticket("a"), AGENT, NOW)
+    assert (fill.inputs, fill.blocked) == ((), ())
+    assert void.inputs == (Input("note", required=True),)
+    assert [(reason.code, reason.field) for reason in void.blocked] == [(Why.REQUIRED, "kind")]
+
+
 # Timers and reactions
 
 
@@ -464,3 +502,41 @@ def test_time_is_what_the_caller_says() -> None:
     case = a_ticket("waiting", assignee="ann", due="2026-01-10")
     assert isinstance(a_process().fire(case, AGENT, "wake", {}, None, NOW), Refusal)
     assert after(case, decided(a_process().fire(case, AGENT, "wake", {}, None, later(days=5))))["due"] is None
+
+
+def test_one_process_decides_for_many_threads_at_once() -> None:
+    """The state machine underneath keeps nothing of a ticket: a shared queue would move one thread's ticket in another's."""
+    process = a_process()
+    wrong: list[object] = []
+
+    def work(login: str) -> None:
+        person = a_person(login, "agent")
+        for count in range(200):
+            decision = process.fire(a_ticket("new", count=count % 50), person, "take", {}, None, NOW)
+            if not isinstance(decision, Decision) or decision.changes["assignee"].new != login:
+                wrong.append(decision)
+
+    threads = [threading.Thread(target=work, args=(login,)) for login in ("ann", "bob", "cem", "dot")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_decision_costs_less_than_a_statement() -> None:
+    """150 µs were aimed at and reached on a quiet machine; what is held here is that nobody makes it ten times dearer."""
+    process, case = a_process(), a_ticket("open", assignee="ann", group="desktop")
+    took = []
+    for _ in range(50):
+        began = time.process_time()
+        process.fire(case, AGENT, "finish", {"answer": "a", "tags": ["red"]}, None, NOW)
+        took.append(time.process_time() - began)
+    assert min(took) < 0.0015
+
+
+def test_a_flood_of_unknown_fields_is_refused_in_good_time() -> None:
+    began = time.process_time()
+    outcome = a_process().edit(a_ticket(), AGENT, {f"field_{number}": 1 for number in range(20_000)}, NOW)
+    assert len(refused(outcome)) == 20_000
+    assert time.process_time() - began < 1.0

@@ -49,6 +49,8 @@ def holds(text: str, **values: object) -> bool | EvaluationError:
         ("ticket.ends > now", {"ticket__ends": later(hours=1)}, True),
         ("now - ticket.created_at > duration('36h')", {"ticket__created_at": later(hours=-37)}, True),
         ("ticket.effort > duration('90m')", {"ticket__effort": "PT2H"}, True),
+        ("ticket.effort == null || ticket.effort > duration('90m')", {}, True),
+        ("ticket.due == null || ticket.ends == null", {"ticket__due": "2026-01-05"}, True),
         ("ticket.price.amount > 500.0 && ticket.price.currency == 'EUR'", {"ticket__price.amount": 0}, None),
         ("ticket.weight > 2.5", {"ticket__weight": 3.0}, True),
         ("ticket.rush", {"ticket__rush": True}, True),

@@ -263,7 +263,7 @@ def expected(here: list[Branch], case: Case, person: Person) -> set[Why]:
     closed = [branch for branch in here if not any(stands(person, case, word) for word in branch.by)]
     if not here:
         return {Why.WRONG_STATE}
-    return ({Why.NOT_ALLOWED} if closed else set()) | ({Why.CONDITION} if len(closed) < len(here) else set())
+    return {Why.NOT_ALLOWED} if len(closed) == len(here) else {Why.CONDITION}
 
 
 @many

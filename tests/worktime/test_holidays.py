@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from textwrap import dedent
 
 import pytest
 
 from itsm.worktime import ics
-from itsm.worktime.holidays import YEARS, HolidayError, Listed, Public
+from itsm.worktime.holidays import YEARS, HolidayError, Listed, Public, known_years
 
 
 class TestListed:
@@ -47,6 +49,12 @@ class TestPublic:
         assert Public("DE").years.start == 1991
         assert Public("DE").years.stop <= YEARS.stop
 
+    def test_sources_together_know_the_years_that_each_of_them_knows(self) -> None:
+        assert known_years([]) == YEARS
+        assert known_years([Public("DE"), Listed.parse(["--12-24"])]) == Public("DE").years
+        assert known_years([Known(range(1990, 2000)), Known(range(1995, 2030))]) == range(1995, 2000)
+        assert not known_years([Known(range(1990, 2000)), Known(range(2001, 2030))])
+
     @pytest.mark.parametrize(
         ("country", "region", "part", "hint"),
         [
@@ -79,6 +87,16 @@ class TestPublic:
             print(sorted({"holidays", "icalendar", "dateutil"} & set(sys.modules)))
         """
         assert python(ask) == "[]"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A source of holidays that knows some years and no holidays."""
+
+    years: range
+
+    def on(self, year: int) -> Mapping[date, str]:
+        return {}
 
 
 def python(program: str, **environment: str) -> str:

@@ -19,7 +19,8 @@ class Mark(Enum):
 
     FILLED = "some value"
     ANYTHING = "any value or none"
-    ERROR = "no value can be said"
+    UNKNOWN = "any value, none, or an error"
+    ERROR = "an error"
 
 
 FILLED: Final = Mark.FILLED
@@ -163,13 +164,12 @@ def _value(tree: Tree) -> Callable[[Values], Value]:
             terms = [_value(part) for part in parts]
             return lambda values: _computed([term(values) for term in terms])
         case _:
-            return lambda _: ANYTHING
+            return lambda _: Mark.UNKNOWN
 
 
 def _computed(terms: list[Value]) -> Value:
-    if None in terms or Mark.ERROR in terms:
-        return Mark.ERROR
-    return ANYTHING if ANYTHING in terms else FILLED
+    """What comes of arithmetic: nothing can be reckoned from null, and what else comes out is not looked at."""
+    return Mark.ERROR if None in terms or Mark.ERROR in terms else Mark.UNKNOWN
 
 
 def _true(value: Value) -> Verdict:
@@ -181,6 +181,8 @@ def _true(value: Value) -> Verdict:
 def _equal(one: Value, other: Value) -> Verdict:
     if one is Mark.ERROR or other is Mark.ERROR:
         return ERROR
+    if one is Mark.UNKNOWN or other is Mark.UNKNOWN:
+        return OPEN | ERROR
     if one is ANYTHING or other is ANYTHING:
         return OPEN
     if one is None or other is None:
@@ -194,7 +196,7 @@ def _less(one: Value, other: Value) -> Verdict:
     if one is None or other is None or one is Mark.ERROR or other is Mark.ERROR:
         return ERROR
     if isinstance(one, Mark) or isinstance(other, Mark):
-        return OPEN | ERROR if ANYTHING in (one, other) else OPEN
+        return OPEN if {one, other}.isdisjoint((ANYTHING, Mark.UNKNOWN)) else OPEN | ERROR
     if isinstance(one, str) and isinstance(other, str):
         return HOLDS if one < other else FAILS
     if isinstance(one, int | float) and isinstance(other, int | float):

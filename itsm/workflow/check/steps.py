@@ -7,7 +7,7 @@ taken to fill required fields with a transition, and to change others by an edit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, product
 from math import prod
 from typing import Final
@@ -189,8 +189,8 @@ class Stepper:
                 steps = [
                     step for filled in _choices(asked) if (step := self._move(station, values, passage, handed | filled, facts))
                 ]
-                avoidable = any(not self.broken(step.to, facts) for step in steps)
-                yield from (replace(step, binding=not avoidable) for step in steps)
+                sound = [step for step in steps if not self.broken(step.to, facts)]
+                yield from sound or steps
 
     def _move(self, station: Station, values: Values, passage: _Passage, entered: Values, facts: Values) -> Step | None:
         """A move with these inputs and counts, if it is possible."""

@@ -106,18 +106,21 @@ def _arrows(workflow: Workflow, source: str) -> Iterator[Arrow]:
             if source in branch.sources:
                 bundles.setdefault(branch.lands_in(source), []).append(branch)
     for target, branches in bundles.items():
-        triggers = list(dict.fromkeys(branch.trigger for branch in branches))
+        by_trigger: dict[str, list[Branch]] = {}
+        for branch in branches:
+            by_trigger.setdefault(branch.trigger, []).append(branch)
         yield Arrow(
             source=source,
             target=target,
-            labels=tuple(_label(workflow, source, trigger) for trigger in triggers),
+            labels=tuple(_label(workflow, source, trigger, several) for trigger, several in by_trigger.items()),
             automatic=all(set(branch.by) == {SYSTEM} for branch in branches),
         )
 
 
-def _label(workflow: Workflow, source: str, trigger: str) -> Label:
+def _label(workflow: Workflow, source: str, trigger: str, branches: list[Branch]) -> Label:
     title = workflow.transitions[trigger].title or in_words(trigger)
-    return Label(title, tuple(dict.fromkeys(_causes(workflow, source, trigger))))
+    by_itself = any(SYSTEM in branch.by for branch in branches)
+    return Label(title, tuple(dict.fromkeys(_causes(workflow, source, trigger))) if by_itself else ())
 
 
 def _causes(workflow: Workflow, source: str, trigger: str) -> Iterator[str]:
