@@ -11,7 +11,7 @@ from marshmallow import fields
 
 from itsm.api.auth import SIGNED_IN
 from itsm.api.comments import VISIBILITIES
-from itsm.api.forms import Form, Text, fault
+from itsm.api.forms import Form, Text, fault, words
 from itsm.api.representation import address
 from itsm.api.requests import Upload
 from itsm.api.routing import Answer, Media, Resource
@@ -37,7 +37,9 @@ class UploadField(fields.Field[Upload]):
     """A part of a form that is a file."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        super().__init__(metadata={"type": "string", "format": "binary", "description": about}, **more)
+        super().__init__(
+            error_messages=words("a file"), metadata={"type": "string", "format": "binary", "description": about}, **more
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> Upload:
         if not isinstance(value, Upload):

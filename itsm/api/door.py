@@ -49,16 +49,23 @@ class Door:
         def serve(**path: Any) -> Response:
             if not route.policy.needs_token:
                 return _response(_say(route.handler(self.desk, **path)))
-            token = auth.bearer(request.headers.get("Authorization"))
-            if route.upload:
-                self._meet(route, token)
-            asked = requests.read(route, request, path, self._most_bytes(route))
-            said = self.desk.database.retrying(lambda: self._carry_out(route, token, asked))
-            if asked.key is not None and not route.changes:
-                said = self.desk.database.retrying(lambda: self._keep(token, asked, said))
-            return _response(said)
+            try:
+                return _response(self._answer(route, path))
+            finally:
+                request.close()  # of what was uploaded
 
         return serve
+
+    def _answer(self, route: Route, path: Mapping[str, Any]) -> Said:
+        token = auth.bearer(request.headers.get("Authorization"))
+        if route.upload:
+            self._meet(route, token)
+        asked = requests.read(route, request, path, self._most_bytes(route))
+        retrying = self.desk.database.retrying
+        said = retrying(lambda: self._carry_out(route, token, asked))
+        if asked.key is not None and not route.changes:
+            return retrying(lambda: self._keep(token, asked, said))
+        return said
 
     def _meet(self, route: Route, token: str) -> None:
         """Know the caller before a large body is taken from him."""

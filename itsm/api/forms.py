@@ -33,7 +33,7 @@ def fault(code: str, message: str) -> ValidationError:
     return ValidationError([Fault(code, message)])
 
 
-def _words(kind: str) -> dict[str, Any]:
+def words(kind: str) -> dict[str, Any]:
     """What a field says of a value that is missing or of another type."""
     wrong = [Fault("wrong_type", f"This member must be {kind}.")]
     return {"required": [Fault("required", "This member is required.")], "null": wrong, "invalid": wrong}
@@ -61,7 +61,7 @@ class Text(fields.String):
         if pattern:
             rules.append(validate.Regexp(re.compile(pattern), error="This has not the right form."))
         metadata = {"description": about} if example is None else {"description": about, "example": example}
-        super().__init__(validate=rules, error_messages=_words("text"), metadata=metadata, **more)
+        super().__init__(validate=rules, error_messages=words("text"), metadata=metadata, **more)
 
 
 class WholeNumber(fields.Integer):
@@ -71,7 +71,7 @@ class WholeNumber(fields.Integer):
         self._in_query = in_query
         rule = validate.Range(low, high, error=f"This must be from {low} to {high}.")
         metadata = {"description": about}
-        super().__init__(strict=True, validate=rule, error_messages=_words("a whole number"), metadata=metadata, **more)
+        super().__init__(strict=True, validate=rule, error_messages=words("a whole number"), metadata=metadata, **more)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
         if self._in_query and re.fullmatch(r"[0-9]{1,18}", value, re.ASCII):
@@ -95,7 +95,7 @@ class Values(fields.Dict):
 
     def __init__(self, about: str, **more: Any) -> None:
         metadata = {"description": about, "maxProperties": MOST_FIELDS}
-        super().__init__(error_messages=_words("an object"), metadata=metadata, **more)
+        super().__init__(error_messages=words("an object"), metadata=metadata, **more)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> dict[str, Any]:
         if isinstance(value, dict) and len(value) > MOST_FIELDS:

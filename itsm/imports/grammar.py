@@ -133,7 +133,7 @@ def _origin(name: str, node: Any, derived: bool) -> Origin:
     if field.type not in CONVERTIBLE:
         raise fault("field-type", f"“{name}” is a field of type {field.type}, which cannot be imported.", on_key=True)
     if isinstance(node, Mapping):
-        return _from_column(field, load(_FromColumn(), node))
+        return _from_column(field, load(FromColumnForm(), node))
     text = text_of(node)
     if "{" in text:
         if field.type not in {FieldType.TEXT, FieldType.MARKDOWN}:
@@ -195,7 +195,9 @@ class Fillings(FieldValues):
         return value
 
 
-class _FromColumn(Form):
+class FromColumnForm(Form):
+    """A field that is filled from a column."""
+
     column = Column(required=True, data_key="from")
     values = Table()
     otherwise = Raw()

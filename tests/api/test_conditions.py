@@ -30,7 +30,9 @@ def test_if_match_names_the_versions_that_may_be_changed(header: str, versions: 
     assert expected(header) == versions
 
 
-@pytest.mark.parametrize("header", ["", " ", "7", '"7', '7"', '"7" "8"', "*, *", '"a"b"', "W/7", '"7"' * 999, "\t," * 900 + "x"])
+@pytest.mark.parametrize(
+    "header", ["", " ", "7", '"7', '7"', '"7" "8"', "*, *", '"a"b"', "W/7", '"7"' * 999, "\t," * 900 + "x"]
+)
 def test_a_header_that_is_no_list_of_tags_cannot_be_read(header: str) -> None:
     with pytest.raises(DeskError) as refusal:
         expected(header)
@@ -44,7 +46,8 @@ def test_who_sends_no_if_match_is_asked_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "is_known"), [('"7"', True), ('W/"7"', True), ('"6", "7"', True), ("*", True), ('"8"', False), ("7", False), (None, False)]
+    ("header", "is_known"),
+    [('"7"', True), ('W/"7"', True), ('"6", "7"', True), ("*", True), ('"8"', False), ("7", False), (None, False)],
 )
 def test_if_none_match_compares_weakly(header: str | None, is_known: bool) -> None:
     assert known(header, 7) is is_known

@@ -47,7 +47,9 @@ def test_every_member_is_explained() -> None:
     for name, schema in document()["components"]["schemas"].items():
         assert schema["additionalProperties"] is False, name
         for member, each in schema["properties"].items():
-            assert "$ref" in each or "anyOf" in each or each.get("type") == "array" or each.get("description"), f"{name}.{member}"
+            assert "$ref" in each or "anyOf" in each or each.get("type") == "array" or each.get("description"), (
+                f"{name}.{member}"
+            )
 
 
 def test_the_contract_is_kept() -> None:

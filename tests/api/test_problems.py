@@ -19,7 +19,15 @@ def test_every_kind_of_refusal_has_a_status_of_its_own() -> None:
 
 
 def test_an_unknown_address_is_a_problem_too(api: Api) -> None:
-    for path in ("/nope", "/tickets/INC0000001/nope", "/catalog", "/tickets/INC0000001/sla", "/api/", "/api/v2/me", "/metrics/x"):
+    for path in (
+        "/nope",
+        "/tickets/INC0000001/nope",
+        "/catalog",
+        "/tickets/INC0000001/sla",
+        "/api/",
+        "/api/v2/me",
+        "/metrics/x",
+    ):
         reply = api("g1").get(path)
         assert (reply.status, reply.code) == (404, "not_found")
 
@@ -99,7 +107,9 @@ def test_a_ticket_that_is_not_there_and_one_that_is_not_mine_are_answered_alike(
     assert set(hidden.json) == set(absent.json)
 
 
-def test_a_surprise_says_nothing_but_its_number(desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_surprise_says_nothing_but_its_number(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FLASK_DEBUG", "1")
     monkeypatch.setenv("WERKZEUG_DEBUG_PIN", "off")
     api = Api(desk)

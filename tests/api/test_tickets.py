@@ -119,13 +119,30 @@ def test_what_the_desk_keeps_nobody_writes(api: Api) -> None:
     number = api("ra1").opens()
     before = api("ad1").get(f"/tickets/{number}").json
     written = {"title", "description", "requester", "service", "ci", "fields"}
-    tried = {column.name for column in Ticket.__table__.columns} | {"role", "is_admin", "owner", "links", "sla_due", "approved_by"}
+    tried = {column.name for column in Ticket.__table__.columns} | {
+        "role",
+        "is_admin",
+        "owner",
+        "links",
+        "sla_due",
+        "approved_by",
+    }
     for member in sorted((tried | set(before)) - written):
         reply = api("ad1").edits(number, {member: before.get(member) or 1})
         assert (reply.status, reply.pointers) == (422, {f"/{member}": "unknown_member"}), member
         reply = api("ad1").post("/tickets", {**INCIDENT, member: 1}) if member != "type" else None
         assert reply is None or f"/{member}" in reply.pointers, member
-    for field in ("state", "category", "number", "created_at", "organisation", "parent", "closed_at", "version", "major_incident"):
+    for field in (
+        "state",
+        "category",
+        "number",
+        "created_at",
+        "organisation",
+        "parent",
+        "closed_at",
+        "version",
+        "major_incident",
+    ):
         reply = api("ad1").edits(number, {"fields": {field: before.get(field) or "x"}})
         assert reply.status in (403, 422), field
     assert api("ad1").get(f"/tickets/{number}").json == before

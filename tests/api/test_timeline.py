@@ -14,7 +14,11 @@ def test_the_story_is_told_in_order_the_newest_last(api: Api) -> None:
     story = api("ra1").get(f"/tickets/{number}/timeline").items
     assert [item["seq"] for item in story] == sorted(item["seq"] for item in story)
     moves = [(item["from"], item["to"], item["trigger"]) for item in story if item["kind"] == "moved"]
-    assert moves == [("new", "assigned", "assign"), ("assigned", "in_progress", "start"), ("in_progress", "resolved", "resolve")]
+    assert moves == [
+        ("new", "assigned", "assign"),
+        ("assigned", "in_progress", "start"),
+        ("in_progress", "resolved", "resolve"),
+    ]
     said = [(item["actor"], item["comment"]["body"]) for item in story if "comment" in item]
     assert said == [("ra1", "Any news?"), ("g1", "Done.")]
     assert story[1]["changes"]["group"] == [None, "network"]

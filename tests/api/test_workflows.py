@@ -42,7 +42,12 @@ def test_every_version_has_an_address(api: Api) -> None:
     (version,) = api("po1").get("/workflows/incident/versions").items
     assert api("po1").get(version["links"]["self"]).json == api("po1").get("/workflows/incident").json
     assert api("po1").get(version["links"]["diagram"]).text == api("po1").get("/workflows/incident/diagram.svg").text
-    for path in ("/workflows/riot", "/workflows/riot/versions", "/workflows/incident/versions/0", "/workflows/riot/diagram.svg"):
+    for path in (
+        "/workflows/riot",
+        "/workflows/riot/versions",
+        "/workflows/incident/versions/0",
+        "/workflows/riot/diagram.svg",
+    ):
         assert api("po1").get(path).status == 404
 
 
@@ -59,7 +64,8 @@ def test_a_broken_definition_is_found_out_line_by_line(api: Api) -> None:
 
 HOSTILE = {
     "a tag that builds an object": "workflow: !!python/object/apply:os.system ['echo canary']",
-    "a bomb of aliases": "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+    "a bomb of aliases": "a: &a [x, x]\n"
+    + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
     "depth 3,000": "a: " + "[" * 3_000 + "]" * 3_000,
     "repeated keys": "workflow: x\nworkflow: y",
     "half a megabyte": "# " + "x" * 500_000,

@@ -109,7 +109,9 @@ class Caller:
     def fires(self, number: str, trigger: str, comment: str | None = None, **fields: Any) -> Reply:
         """Read a ticket and move it on from there."""
         body = {"trigger": trigger, "fields": fields, "comment": comment}
-        return self.post(f"/tickets/{number}/transitions", body, If_Match=self.get(f"/tickets/{number}").headers.get("ETag", '"0"'))
+        return self.post(
+            f"/tickets/{number}/transitions", body, If_Match=self.get(f"/tickets/{number}").headers.get("ETag", '"0"')
+        )
 
     def edits(self, number: str, body: dict[str, Any]) -> Reply:
         """Read a ticket and change it from there."""

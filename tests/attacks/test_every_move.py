@@ -52,7 +52,7 @@ RELATIONS = {
 }
 """Each person's ties to the ticket: ra1 asked for it, g1 of the group network works on it, l1 is in that group."""
 
-UNSEEN = ("ra2", "rb1", "ap1")
+UNSEEN = ("ra2", "rb1")
 LOOK_ONLY = {"g3", "au1"}
 FORGED = ("to_closed", "to_resolved", "may_close", "trigger", "__init__", "os.system", "add_transition")
 """What the state machine library would offer by itself, or import, if it were ever handed a name."""

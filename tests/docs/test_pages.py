@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Final
 
 import click
@@ -15,6 +16,7 @@ from itsm.cli import _EXIT_CODES, root
 from itsm.people import access, roles
 from itsm.people.access import Permission
 from itsm.platform import timers
+from itsm.platform.settings import MEBIBYTE, Settings
 from itsm.workflow.check import RULES
 from itsm.workflow.codes import MEANINGS
 from tests.docs.pages import ROOT, Page, page, pages
@@ -63,6 +65,15 @@ def test_every_exit_code_is_described() -> None:
 def test_every_setting_is_described() -> None:
     assert {"ITSM_HOME", "ITSM_DATABASE_URL", "PORT", "FRESH"} <= _settings()
     assert _settings() <= OPERATING.first_cells()
+
+
+def test_the_defaults_of_settings_are_told_as_they_are() -> None:
+    rows = dict(re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", OPERATING.section("Settings"), re.MULTILINE))
+    defaults = {field.name: field.default for field in fields(Settings)}
+    assert rows["`ITSM_MAX_ATTACHMENT_BYTES`"].startswith(str(defaults["max_attachment_bytes"]))
+    assert rows["`HOST`, `PORT`"] == f"`{defaults['host']}`, `{defaults['port']}`"
+    assert "Other bodies may have 1 MiB" in OPERATING.text
+    assert defaults["max_body_bytes"] == MEBIBYTE
 
 
 def test_every_permission_and_every_shipped_role_is_described() -> None:

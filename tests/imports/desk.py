@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from itsm.imports.commands import Import
 from itsm.imports.log import Fault
 from itsm.imports.mapping import LogMapping
+from itsm.imports.models import ImportedCase
 from itsm.imports.opening import opened_log, read_mapping
 from itsm.imports.report import Report
 from itsm.platform.database import Database, Prepared
@@ -21,6 +22,7 @@ from itsm.tickets.story import Refused
 from tests.service import configuration, practices
 
 SAMPLES = Path(__file__).parent / "samples"
+HEADER = "ticket;changed;state;by;caller;team;owner;impact;urgency;priority;code;opened;opened by;what"
 
 _EVENTS = Prepared(
     sa.select(
@@ -81,3 +83,27 @@ def count(database: Database, model: type[Any], *conditions: Any) -> int:
     """How many rows a table has."""
     with database.session(write=False) as session:
         return int(session.one(Prepared(sa.select(sa.func.count().label("n")).select_from(model).where(*conditions))).n)
+
+
+def a_log(path: Path, *rows: str) -> Path:
+    """A log with the columns of incidents.csv."""
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    return path
+
+
+def a_row(ticket: str, changed: str, state: str, owner: str = "Anna", by: str = "Anna", more: str = "") -> str:
+    """A row of such a log, of 2 March 2020."""
+    date = f"02-03-2020 {changed}"
+    return f"{ticket};{date};{state};{by};Bob;Team 1;{owner};2 - Medium;2 - Medium;3 - Moderate;?;?;?;Broken{more}"
+
+
+def sample() -> LogMapping:
+    """The mapping of incidents.csv."""
+    return mapping_of(SAMPLES / "incidents.yaml")
+
+
+def ticket_of(database: Database, case: str) -> str:
+    """The number of the ticket that a case has become."""
+    statement = sa.select(Ticket.number).join(ImportedCase, ImportedCase.ticket_id == Ticket.id)
+    with database.session(write=False) as session:
+        return str(session.one(Prepared(statement.where(ImportedCase.case_id == sa.bindparam("case"))), case=case).number)

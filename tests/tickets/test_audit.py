@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import psycopg
 import pytest
 
+from itsm.people.access import Channel
 from itsm.platform.database import Database
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.time import FrozenClock, SystemClock
-from itsm.tickets import audit
+from itsm.tickets import attachments, audit
+from itsm.tickets.desk import Desk
+from tests.service import actor
 from tests.tickets.corpus import COVERED, KEY, Chain, Intruder, Log
+from tests.tickets.doing import Doing, an_incident_in_progress
 
 TRIALS = 200
 
@@ -384,6 +389,21 @@ def test_a_checkpoint_covers_what_the_one_before_did_not_and_none_is_made_of_not
     assert (second.id, second.last_event_id, second.events) == (2, 5, 2)
     with database.session() as session:
         assert audit.latest(session) == second
+
+
+def test_what_the_commands_write_is_sound(desk: Desk, clock: FrozenClock) -> None:
+    record = an_incident_in_progress(desk)
+    agent, requester = Doing(desk, "g1"), Doing(desk, "ra1")
+    requester.say(record, "It smells of plastic, too. — Müller")
+    agent.say(record, "Not again.", "internal")
+    agent.log_work(record, 15)
+    with desk.transaction(actor(desk, "ra1"), Channel.API) as tx:
+        attachments.attach(tx, record.number, "photo.png", BytesIO(b"not really a photo"), "public")
+    audit.checkpoint(desk.database, desk.audit_key, clock)
+    agent.fire(record, "resolve", comment="It works.", resolution_code="fixed", resolution="Plugged in.")
+    report = audit.verify(desk.database, desk.audit_key)
+    assert report.findings == ()
+    assert report.rows >= 8
 
 
 def test_marks_are_hmac_sha256_as_the_standard_library_makes_it() -> None:

@@ -162,6 +162,18 @@ def test_a_timer_stops_when_its_states_are_left_and_starts_anew_on_return() -> N
     assert [line for line in outcome.story if "timer" in line] == ["Thu 08 Jan 01:00 timer nag"]
 
 
+def test_a_timer_of_several_states_runs_on_from_one_to_the_next() -> None:
+    tale = f"""\
+    {TAKEN}
+    steps:
+      - {{wait: 20 hours}}
+      - {{fire: park, with: {{due: 2026-02-01}}, comment: Later}}
+      - {{wait: 5 hours}}
+"""
+    story = played(tale, changed("nag:  {in: waiting,", "nag:  {in: [open, waiting],", ERRAND)).story
+    assert story[-1] == "Tue 06 Jan 09:00 timer nag"
+
+
 def test_business_time_is_monday_to_friday_nine_to_five() -> None:
     assert DAYTIME.add(START, timedelta(hours=40)) == datetime(2026, 1, 9, 17, tzinfo=UTC)
 

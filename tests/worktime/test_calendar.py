@@ -169,6 +169,17 @@ class TestElapsedAndAdd:
         assert a_calendar().add(asked, hours(1)).tzinfo is UTC
         assert a_calendar().add(asked, hours(1)) == local("2026-03-02 10:00")
 
+    def test_the_next_opening_of_an_instant_in_working_time_is_that_instant(self) -> None:
+        office = a_calendar()
+        assert office.next_opening(local("2026-03-02 10:30")) == local("2026-03-02 10:30")
+        assert office.next_opening(local("2026-03-02 17:00")) == local("2026-03-03 09:00")
+        assert office.previous_closing(local("2026-03-03 10:30")) == local("2026-03-02 17:00")
+
+    def test_the_turn_of_a_year_is_neither_closing_nor_opening_where_work_goes_on(self) -> None:
+        open_all_day = a_calendar("UTC", ALWAYS, exceptions={"2025-06-01": []})
+        assert open_all_day.previous_closing(utc("2026-01-05 00:00")) == utc("2025-06-01 00:00")
+        assert open_all_day.previous_closing(utc("2026-01-01 00:00")) == utc("2025-06-01 00:00")
+
     def test_an_instant_without_a_zone_is_refused(self) -> None:
         with pytest.raises(ValueError, match="needs a time zone"):
             a_calendar().add(datetime(2026, 3, 2), hours(1))  # noqa: DTZ001
@@ -280,6 +291,10 @@ class TestBusinessDays:
         office, friday = a_calendar(), local("2026-03-06 10:00")
         assert office.add_duration(friday, Duration.parse("end of next business day")) == local("2026-03-09 17:00")
         assert office.add_duration(friday, Duration.parse("end of 3rd business day")) == local("2026-03-10 17:00")
+
+    def test_there_is_no_business_day_before_the_first(self) -> None:
+        with pytest.raises(ValueError, match="number 1"):
+            a_calendar().end_of_business_day(local("2026-03-06 10:00"), 0)
 
     def test_the_end_of_a_night_shift_is_in_the_morning(self) -> None:
         nights = a_calendar(weekly=NIGHTS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, product
+from itertools import product
 from math import prod
 from typing import Final
 
@@ -16,9 +16,10 @@ from itsm.workflow.builtin import FILLED_AT_CREATION, KEPT_BY_THE_DESK, MOVED_BY
 from itsm.workflow.check.abstract import Sight
 from itsm.workflow.check.domains import COUNTS
 from itsm.workflow.check.logic import ANYTHING, FILLED, HOLDS, Condition, Value, Values
-from itsm.workflow.check.people import may_write, people_among, some_person_may_write
-from itsm.workflow.check.subject import Automatic, Move, Subject
-from itsm.workflow.definition import Action, Comment, Invariant
+from itsm.workflow.check.passage import Passage, may_be_written, passage, writes_among
+from itsm.workflow.check.people import people_among, some_person_may_write
+from itsm.workflow.check.subject import Automatic, Subject
+from itsm.workflow.definition import Comment, Invariant
 
 _BORN_WITH: Final = frozenset({"title", "requester", *KEPT_BY_THE_DESK})
 
@@ -47,25 +48,6 @@ class Step:
     facts: Values = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Passage:
-    """A move, as far as it concerns the fields looked at."""
-
-    move: Move
-    conditions: list[Condition]
-    rivals: tuple[tuple[frozenset[str], Condition | None], ...]
-    """Earlier branches of the same transition: for whom, and on what condition."""
-    asked: tuple[str, ...]
-    """The required fields, as far as the branch does not write them itself."""
-    handed: tuple[str, ...]
-    """Group and assignee, where they can be handed over without being required."""
-    free: frozenset[str]
-    """Those of both that people may fill."""
-    writes: tuple[tuple[str, object], ...]
-    required: tuple[str, ...]
-    names: frozenset[str]
-
-
 class Stepper:
     """Knows every step from every station of a workflow, looking at these fields and counts (`tasks.open`)."""
 
@@ -80,7 +62,8 @@ class Stepper:
             dict(zip(counts, case, strict=True)) for case in product(*(self.sight.values_of_count(name) for name in counts))
         ]
         self._passages = {
-            state: [self._passage(move) for move in subject.moves_from(state)] for state in subject.workflow.states
+            state: [passage(subject, move, self.sight.domains) for move in subject.moves_from(state)]
+            for state in subject.workflow.states
         }
         self._invariants = self._by_state()
 
@@ -94,43 +77,6 @@ class Stepper:
                     for state in found if invariant.states is None else invariant.states:
                         found[state].append((invariant, condition))
         return found
-
-    def _passage(self, move: Move) -> _Passage:
-        subject, branch = self.subject, move.branch
-        written = subject.written_by(branch)
-        earlier = subject.workflow.transitions[branch.trigger].branches[: branch.index]
-        people = people_among(subject.open_to(branch, move.source))
-        required = tuple(name for name in subject.required(move) if name in self.sight.domains)
-        asked = tuple(name for name in required if name not in written and subject.fields[name].derive is None)
-        handed = tuple(name for name in sorted(MOVED_BY_TRANSITIONS) if name in self.sight.domains.keys() - {*asked, *written})
-        conditions = subject.conditions(branch.condition)
-        return _Passage(
-            move,
-            conditions,
-            tuple(
-                (frozenset(other.by), subject.judged(other.condition) if other.condition else None)
-                for other in earlier
-                if move.source in other.sources and (other.condition is None or subject.judged(other.condition))
-            ),
-            asked,
-            handed,
-            frozenset(
-                name
-                for name in (*asked, *handed)
-                if self._may_be_written(name, people, subject.workflow.states[move.source].readonly)
-            ),
-            self._writes(branch.do),
-            required,
-            frozenset[str]().union(*(condition.names for condition in conditions)),
-        )
-
-    def _may_be_written(self, name: str, words: Iterable[str], readonly: Sequence[str]) -> bool:
-        each = self.subject.fields[name]
-        return name not in readonly and any(may_write(word, each, self.subject.vocabulary) for word in words)
-
-    def _writes(self, do: Iterable[Action]) -> tuple[tuple[str, object], ...]:
-        every = chain.from_iterable(self.subject.writes(action) for action in do)
-        return tuple((name, raw) for name, raw in every if name in self.sight.domains)
 
     @property
     def size(self) -> int:
@@ -177,11 +123,11 @@ class Stepper:
         for passage in self._passages[station.state]:
             yield from self._moves(station, values, passage)
         for each in self.subject.automatic:
-            if station.state in each.states and (writes := self._writes(each.what.do)):
+            if station.state in each.states and (writes := writes_among(self.subject, each.what.do, self.sight.domains)):
                 yield from self._by_itself(station, values, each, writes)
         yield from self._edits(station, values)
 
-    def _moves(self, station: Station, values: Values, passage: _Passage) -> Iterator[Step]:
+    def _moves(self, station: Station, values: Values, passage: Passage) -> Iterator[Step]:
         """The ways to make a move. What must be filled can be filled well or badly; only if nothing fits is that a fault."""
         for handed in _choices({name: self._handed(passage, name, values[name]) for name in passage.handed}):
             for facts in self._cases:
@@ -192,7 +138,7 @@ class Stepper:
                 sound = [step for step in steps if not self.broken(step.to, facts)]
                 yield from sound or steps
 
-    def _move(self, station: Station, values: Values, passage: _Passage, entered: Values, facts: Values) -> Step | None:
+    def _move(self, station: Station, values: Values, passage: Passage, entered: Values, facts: Values) -> Step | None:
         """A move with these inputs and counts, if it is possible."""
         laid = {**values, **entered}
         if not self._passes(station.state, laid, passage, facts) or (facts and self.broken(station, facts)):
@@ -204,23 +150,23 @@ class Stepper:
         to = self._station(passage.move.target, after)
         return Step(passage.move.branch.trigger, given, to, binding=True, names=passage.names, facts=facts)
 
-    def _fillings(self, passage: _Passage, name: str, now: Value) -> list[Value]:
+    def _fillings(self, passage: Passage, name: str, now: Value) -> list[Value]:
         """What a required field can be when a move is made: what it was, if anything, or what somebody fills in."""
         chosen = self.sight.domains[name] if name in passage.free else ()
         return [value for value in dict.fromkeys([now, *chosen]) if value is not None]
 
-    def _handed(self, passage: _Passage, name: str, now: Value) -> list[Value]:
+    def _handed(self, passage: Passage, name: str, now: Value) -> list[Value]:
         """Who has the work after a move: who had it, or whoever it is handed to."""
         return list(dict.fromkeys([now, FILLED])) if name in passage.free else [now]
 
-    def _passes(self, state: str, values: Mapping[str, Value], passage: _Passage, facts: Values) -> bool:
+    def _passes(self, state: str, values: Mapping[str, Value], passage: Passage, facts: Values) -> bool:
         if not passage.conditions and not passage.rivals:
             return True
         world = self._world(self._station(state, values), facts)
         world["comment"] = FILLED if passage.move.branch.comment is Comment.REQUIRED else ANYTHING
         if not all(condition.judge(world) & HOLDS for condition in passage.conditions):
             return False
-        won = (words for words, condition in passage.rivals if condition is None or condition.judge(world) == HOLDS)
+        won = (rival.by for rival in passage.rivals if rival.condition is None or rival.condition.judge(world) == HOLDS)
         return not frozenset[str]().union(*won).issuperset(passage.move.branch.by)
 
     def _by_itself(
@@ -239,7 +185,7 @@ class Stepper:
         shut = {*state.readonly, *state.hidden, *MOVED_BY_TRANSITIONS, *_BORN_WITH}
         for name in self.names:
             editors = people_among(self.subject.fields[name].edit)
-            if self._may_be_written(name, editors, tuple(shut)):
+            if may_be_written(self.subject, name, editors, shut):
                 for value in self.sight.domains[name]:
                     if value != values[name] and not (value is None and name in state.require):
                         to = self._station(state.name, self.sight.derive({**values, name: value}))

@@ -1,4 +1,7 @@
-"""The practices that come with the desk, and the example of the language's description, are what the checker calls sound."""
+"""The checker is quick on the practices that come with the desk, and has no error for the example of the language.
+
+That nothing is found in the practices is for `tests/practices` to hold.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,6 @@ def shipped() -> tuple[Mapping[str, Workflow], Vocabulary]:
     assert not faults
     assert not findings
     return workflows, vocabulary
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_found_in_what_is_shipped(name: str) -> None:
-    workflows, vocabulary = shipped()
-    assert check(workflows, vocabulary, only=name) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
