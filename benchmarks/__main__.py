@@ -78,6 +78,7 @@ def bench(kind: str, sizes: list[int], seconds: float) -> list[Target]:
         for page in PAGES:
             ratio = last.results[page, 1].p50 / first.results[page, 1].p50
             targets.append(Target(f"{kind}: {page}, {sizes[-1]:,} tickets ÷ {sizes[0]:,}", ratio, most=1.5))
+    # The first start after an installation or a change compiles; it is the others that count.
     targets.append(Target(f"{kind}: start-up, s", min(each.started for each in measured.values()), most=2))
     targets.append(Target(f"{kind}: memory of web and clock, MiB", max(each.memory for each in measured.values()), most=200))
     return targets + beside_the_web(kind, sizes)
@@ -88,7 +89,6 @@ def measure(kind: str, size: int, database: Database, home: Path, seconds: float
     site = Site(database.url, home)
     token = site.token("g1")
     measured = Measured(raw_rate(database, home, token))
-    stop(first := site.serve(1), *(() if site.wait(first) else ()))  # keeps byte code for the start that is measured
     web, clock = site.serve(WORKERS[kind]), site.clock()
     try:
         measured.started = site.wait(web)
@@ -113,7 +113,8 @@ def of_one_size(what: str, measured: Measured) -> list[Target]:
     best = max(results["transition", 1].rate, results["transition", CLIENTS].rate)
     targets = [Target(f"{what}: failed requests", sum(each.failed for each in results.values()), most=0)]
     if what.startswith("postgresql"):
-        targets.append(Target(f"{what}: transition over HTTP ÷ its SQL by the driver, %", 100 * best / measured.raw.rate, least=25))
+        share = 100 * best / measured.raw.rate
+        targets.append(Target(f"{what}: transition over HTTP ÷ its SQL by the driver, %", share, least=25))
     targets.append(Target(f"{what}: mixed load, requests/s", mixed.rate, least=250))
     targets.append(Target(f"{what}: mixed load, p99 ÷ p50", mixed.p99 / mixed.p50, most=4))
     return targets

@@ -1,5 +1,5 @@
-"""A client as lean as it can be, for it shares the machine with the server that it measures: one keep-alive connection, HTTP/1.1
-with `Content-Length`, nothing else.
+"""A client as lean as it can be, for it shares the machine with the server that it measures: one keep-alive connection,
+HTTP/1.1 with `Content-Length`, nothing else.
 """
 
 from __future__ import annotations

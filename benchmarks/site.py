@@ -114,10 +114,10 @@ def memory(*pids: int) -> float:
 
 
 def processor_seconds(*pids: int) -> float:
-    """The processor time that processes and their children have taken so far. What neighbours on the machine take is not in it."""
+    """The processor time that processes and their children have taken so far; what their neighbours take is not in it."""
     ticks = 0
-    for pid in (each for pid in pids for each in (pid, *children(pid))):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    for each in (each for pid in pids for each in (pid, *children(pid))):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""`make crash`: the desk under load, killed without warning, on both databases; nothing may be lost, done twice, or left undone.
+"""`make crash`: the desk under load, killed without warning, on both databases; nothing is lost, done twice, or left undone.
 
 `ARGS="--kills 200"` asks for more kills of each database, `--only sqlite` for one of them, `--seed N` for other dice. With n
 kills and no violation the chance of one in a kill is below 3/n (95 %).
@@ -68,7 +68,10 @@ def show(outcome: Outcome) -> bool:
         print(f"  {what:28}{value:>10}")
     ready = sorted(outcome.recoveries)
     if ready:
-        print(f"  ready again after {ready[len(ready) // 2]:.1f} s (median), {ready[-1]:.1f} s at most ({READY_SECONDS:g} wanted)")
+        median, most = ready[len(ready) // 2], ready[-1]
+        print(
+            f"  ready again after {median:.1f} s (median), {most:.1f} s at most (on an idle machine {READY_SECONDS:g} wanted)"
+        )
     for violation in outcome.violations[:MOST_TOLD]:
         print(f"  VIOLATED {violation}")
     print(f"  {len(outcome.violations)} violations")

@@ -1,8 +1,8 @@
 """What must be true after every kill, read from the database itself and compared with the clients' journals.
 
-The numbers are those of `shared/quality/experiments.md`, section 2: I1 what was acknowledged is there, byte by byte; I2 what was not
-is there wholly or not at all; I3 nothing was done twice; I4 the log proves itself; I5 each message has one key; I6 each
-timer fired once; I7 every story is a path of its workflow; I8 nothing is stuck; I10 a row is what its events say.
+I1 what was acknowledged is there, byte by byte; I2 what was not is there wholly or not at all; I3 nothing was done twice; I4
+the log proves itself; I5 what must leave the house is said once; I6 each timer fired once; I7 every story is a path of its
+workflow; I8 nothing is stuck; I10 a row is what its events say.
 """
 
 from __future__ import annotations

@@ -65,6 +65,46 @@ def deactivate(wiring: Wiring, login: str) -> None:
     click.echo(f"{login} is shut out")
 
 
+@user.command()
+@click.argument("login")
+@click.argument("roles", nargs=-1, required=True)
+@click.pass_obj
+def roles(wiring: Wiring, login: str, roles: tuple[str, ...]) -> None:
+    """Give a user exactly these ROLES."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        commands.set_roles(tx.session, desk.roles, login, frozenset(roles), tx.now, "cli")
+    click.echo(f"{login} is {', '.join(sorted(roles))}")
+
+
+@user.command()
+@click.argument("login")
+@click.argument("group")
+@click.option("--read-only", is_flag=True, help="May look at the group's tickets, and not act on them.")
+@click.option("--lead", is_flag=True, help="Leads the group, too.")
+@click.pass_obj
+def join(wiring: Wiring, login: str, group: str, read_only: bool, lead: bool) -> None:
+    """Make a user a member of a GROUP."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        commands.join(tx.session, login, group, tx.now, "cli", "read" if read_only else "full")
+        if lead:
+            commands.set_lead(tx.session, group, login)
+    click.echo(f"{login} is in {group}")
+
+
+@user.command()
+@click.argument("login")
+@click.argument("group")
+@click.pass_obj
+def leave(wiring: Wiring, login: str, group: str) -> None:
+    """Take a user out of a GROUP."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        commands.leave(tx.session, login, group, tx.now, "cli")
+    click.echo(f"{login} is no longer in {group}")
+
+
 @click.group()
 def token() -> None:
     """Bearer tokens."""
@@ -90,3 +130,14 @@ def create(wiring: Wiring, login: str, scopes: tuple[str, ...], days: int, label
         print_json({"login": login, "token": text, "scopes": sorted(scopes)})
     else:
         click.echo(text)
+
+
+@token.command()
+@click.option("--user", "login", required=True, help="Whose tokens.")
+@click.pass_obj
+def revoke(wiring: Wiring, login: str) -> None:
+    """Make every token of a user worthless, at once."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        commands.revoke_tokens(tx.session, login, tx.now, "cli")
+    click.echo(f"the tokens of {login} are revoked")

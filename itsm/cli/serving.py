@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from itsm.cli import Wiring
 from itsm.platform.settings import Settings, from_environment
-from itsm.platform.wakeup import Job, Wakeup
+
+if TYPE_CHECKING:
+    from itsm.platform.wakeup import Wakeup
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -40,6 +46,7 @@ def clock(wiring: Wiring) -> None:
     wakeup = start_clock(service)
     click.echo("the clock runs")
     stopped.wait()
+    service.sweeper.stop()
     wakeup.stop()
 
 
@@ -60,12 +67,15 @@ def demo(wiring: Wiring, fresh: bool, seed_only: bool) -> None:
 def start_clock(service: Any) -> Wakeup:
     """The wake-up: the sweeper looks each second, the log gets its checkpoint each minute, old answers are forgotten hourly."""
     from itsm.platform import idempotency
+    from itsm.platform.wakeup import Job, Wakeup
     from itsm.tickets import audit
 
     desk = service.desk
 
     def checkpoint() -> None:
-        audit.checkpoint(desk.database, desk.audit_key, desk.clock)
+        made = audit.checkpoint(desk.database, desk.audit_key, desk.clock)
+        if made is not None:
+            _log.info("the event log up to %s is marked %s", made.last_event_id, made.mark.hex())
 
     def forget() -> None:
         with desk.database.session() as session:
@@ -93,6 +103,8 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
     service = wiring.build(settings)
     application = wiring.create_app(service)
     service.desk.database.dispose()
+    gc.collect()
+    gc.freeze()  # else the first collection in each worker writes to every object, and nothing is shared any more
     clocks: list[Wakeup] = []
 
     def after_start(worker: Any) -> None:
@@ -100,6 +112,7 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
             clocks.append(start_clock(service))
 
     def before_exit(_arbiter: Any, _worker: Any) -> None:
+        service.sweeper.stop()
         for each in clocks:
             each.stop()
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from itsm.cli import print_json
+from itsm.cli import Wiring, print_json
 from itsm.cli.definitions import Definitions, read
 from itsm.platform.errors import DeskError, Kind
 from itsm.workflow import diff, language, report
@@ -130,6 +130,33 @@ def diff_(old: str, new: str, as_json: bool) -> None:
             click.echo(str(difference))
         if not differences:
             click.echo("No differences.")
+
+
+@workflow.command()
+@_PATHS
+@click.pass_obj
+def publish(wiring: Wiring, paths: tuple[Path, ...]) -> None:
+    """Make definitions current: new tickets are born with them, all others stay on their version.
+
+    PATH is a file or a directory; without one, the installation's workflows are published. What is unsound is told as `check`
+    tells it, and the versions that run go on.
+    """
+    from itsm.cli import published  # needs the database, which the other commands do not
+
+    published.publish(wiring, paths)
+
+
+@workflow.command()
+@click.argument("ticket")
+@click.argument("trigger", required=False)
+@click.option("--as", "login", help="For whom; without it, for the desk itself.")
+@_JSON
+@click.pass_obj
+def explain(wiring: Wiring, ticket: str, trigger: str | None, login: str | None, as_json: bool) -> None:
+    """Tell what somebody may do with a TICKET now, and what is in the way of the rest, or of one TRIGGER."""
+    from itsm.cli import published
+
+    published.explain(wiring, ticket, trigger, login, as_json=as_json)
 
 
 def _one(name: str) -> Workflow:

@@ -93,7 +93,7 @@ class Origin:
             return self.otherwise
         if self.values and self.field.type not in KEYED:
             raise Unfit(f"“{self.column}” says “{word[:80]}”, which the mapping does not know (`values` of {self.field.name}).")
-        return self._accepted(word, dates)
+        return word if self.field.type in KEYED else self._accepted(word, dates)
 
     def is_own_key(self, row: Mapping[str, str]) -> bool:
         """Whether a reference is given as a key of this desk rather than as a name of the source."""

@@ -5,7 +5,7 @@ A case is told as a whole or not at all: with one event that cannot be understoo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -65,6 +65,11 @@ class Translator:
         self.present = present
         self._vocabulary = vocabulary
         self._roles = self._expanded(mapping.roles)
+        self._usual = tuple(mapping.origins.items())
+        self._origins_of = {
+            name: tuple({**mapping.origins, **status.origins}.items()) for name, status in mapping.statuses.items()
+        }
+        self._compared = tuple(mapping.compare.items())
         self._roles_of = {name: self._expanded(status.roles or mapping.roles) for name, status in mapping.statuses.items()}
 
     def translate(self, case: SourceCase) -> Translated | list[Fault]:
@@ -124,8 +129,8 @@ class Translator:
         status = mapping.statuses.get(name)
         if status is None:
             why = mapping.refuse.get(name, f"The mapping knows no status “{name}”.")
-            return Step(at, by, line, name, None, values=self._values(mapping.origins, row, cast), told=told, why_refused=why)
-        values = self._values({**mapping.origins, **status.origins}, row, cast)
+            return Step(at, by, line, name, None, values=self._values(self._usual, row, cast), told=told, why_refused=why)
+        values = self._values(self._origins_of[name], row, cast)
         values.update((cleared, None) for cleared in status.clear if cleared not in values)
         return Step(
             at=at,
@@ -140,16 +145,16 @@ class Translator:
             comment=None if status.comment_from is None else row.get(status.comment_from),
             comment_fill=status.comment_fill,
             opens=self._opened(status, row),
-            compare=self._values(mapping.compare, row, cast),
+            compare=self._values(self._compared, row, cast),
             told=told,
         )
 
     def _status_name(self, row: Mapping[str, str]) -> str:
-        parts = [row.get(column) for column in self.mapping.status]
-        missing = [column for column, part in zip(self.mapping.status, parts, strict=True) if part is None]
-        if missing:
-            raise _CaseError("missing_status", f"The event does not say its “{missing[0]}”, so nobody knows what happened.")
-        return "/".join(part for part in parts if part is not None)
+        try:
+            return "/".join([row[column] for column in self.mapping.status])
+        except KeyError as missing:
+            message = f"The event does not say its “{missing.args[0]}”, so nobody knows what happened."
+            raise _CaseError("missing_status", message) from None
 
     def _instant(self, column: str, row: Mapping[str, str]) -> datetime:
         text = row.get(column)
@@ -160,10 +165,10 @@ class Translator:
         except Unfit as error:
             raise _CaseError("bad_time", f"“{column}”: {error}") from None
 
-    def _values(self, origins: Mapping[str, Origin], row: Mapping[str, str], cast: Cast) -> dict[str, Value]:
+    def _values(self, origins: Iterable[tuple[str, Origin]], row: Mapping[str, str], cast: Cast) -> dict[str, Value]:
         """What the row says of these fields; a field of which it says nothing is left out."""
         found: dict[str, Value] = {}
-        for name, origin in origins.items():
+        for name, origin in origins:
             try:
                 value = origin.value(row, self.mapping.reading.dates)
             except Unfit as error:

@@ -23,6 +23,8 @@ _CHUNK = 64 * 1024
 _MOST_BETWEEN = 4 << 20
 """How many bytes may pass without a tag coming to its end: the XML parser would keep all of them."""
 _MOST_DEPTH = 32
+_IN_EVENT = 3
+"""How deep an attribute of an event lies: log, trace, event."""
 _VALUES = frozenset({"string", "date", "int", "float", "boolean", "id"})
 
 
@@ -88,7 +90,10 @@ class _NotXesError(Exception):
 
 
 class _Traces(ContentHandler):
-    """Puts traces together out of the parser's events. `tags` counts what has come, so that silence is noticed."""
+    """Puts traces together out of the parser's events. `tags` counts what has come, so that silence is noticed.
+
+    Nearly every tag is an attribute of an event, so that way is short.
+    """
 
     def __init__(self, case: str, unknown: frozenset[str]) -> None:
         super().__init__()
@@ -98,7 +103,8 @@ class _Traces(ContentHandler):
         self._case = case
         self._unknown = unknown
         self._done: list[SourceCase | Fault] = []
-        self._open: list[str] = []
+        self._depth = 0
+        self._in_trace = self._in_event = False
         self._trace: dict[str, str] = {}
         self._events: list[SourceEvent] = []
         self._faults: dict[str, Fault] = {}
@@ -113,33 +119,42 @@ class _Traces(ContentHandler):
 
     def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 — the name is SAX's
         self.tags += 1
-        local = name.rpartition(":")[2]
-        depth = len(self._open)
-        self._open.append(local)
-        if depth == 3 and local in _VALUES and self._open[2] == "event" and self._open[1] == "trace":
-            self._keep(self._event, attrs)
-        elif depth == 2 and self._open[1] == "trace":
-            if local == "event":
-                self._event, self._event_line = {}, self.parser.getLineNumber()
-            elif local in _VALUES:
-                self._keep(self._trace, attrs)
-        elif depth == 1 and local == "trace":
-            self._trace, self._events, self._faults, self._weight = {}, [], {}, 0
-            self._trace_line = self.parser.getLineNumber()
-        elif depth == 0:
-            if local != "log":
+        depth = self._depth
+        self._depth = depth + 1
+        if depth == _IN_EVENT:
+            if self._in_event and (name in _VALUES or _local(name) in _VALUES):
+                self._keep(self._event, attrs)
+        elif depth < _IN_EVENT or depth >= _MOST_DEPTH:
+            self._begin(depth, _local(name), attrs)
+
+    def _begin(self, depth: int, name: str, attrs: Any) -> None:
+        """A tag above an event's attributes, or one that lies too deep."""
+        if depth >= _MOST_DEPTH:
+            raise _NotXesError(f"Elements are nested more than {_MOST_DEPTH} levels deep.")
+        if depth == 0:
+            if name != "log":
                 raise _NotXesError(f"The root is <{name}>, not <log>.")
             self.is_log = True
-        elif depth >= _MOST_DEPTH:
-            raise _NotXesError(f"Elements are nested more than {_MOST_DEPTH} levels deep.")
+        elif depth == 1:
+            self._in_trace = name == "trace"
+            if self._in_trace:
+                self._trace, self._events, self._faults, self._weight = {}, [], {}, 0
+                self._trace_line = self.parser.getLineNumber()
+        elif self._in_trace:
+            self._in_event = name == "event"
+            if self._in_event:
+                self._event, self._event_line = {}, self.parser.getLineNumber()
+            elif name in _VALUES:
+                self._keep(self._trace, attrs)
 
     def endElement(self, name: str) -> None:  # noqa: N802
         self.tags += 1
-        local = self._open.pop()
-        depth = len(self._open)
-        if depth == 2 and local == "event" and self._open[1] == "trace":
+        self._depth -= 1
+        if self._depth == _IN_EVENT - 1 and self._in_event:
+            self._in_event = False
             self._end_event()
-        elif depth == 1 and local == "trace":
+        elif self._depth == 1 and self._in_trace:
+            self._in_trace = False
             self._end_trace()
 
     def _keep(self, values: dict[str, str], attrs: Any) -> None:
@@ -173,3 +188,7 @@ class _Traces(ContentHandler):
         else:
             faults = tuple(replace(fault, case=case) for fault in self._faults.values())
             self._done.append(SourceCase(case, self._trace_line, self._trace, tuple(self._events), faults))
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]

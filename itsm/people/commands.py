@@ -174,6 +174,12 @@ def deactivate(session: Session, login: str, now: datetime, actor: str) -> None:
     tell(session, now, actor, "deactivated", {"login": login})
 
 
+def revoke_tokens(session: Session, login: str, now: datetime, actor: str) -> None:
+    """Make every token of a user worthless, at once. Raises `not_found`."""
+    session.run(_REVOKE_ALL, user=user_id(session, login), now=now)
+    tell(session, now, actor, "tokens_revoked", {"login": login})
+
+
 def nobody_yet(session: Session) -> bool:
     """Whether there is no user at all: a fresh installation."""
     return int(session.one(_ANY_USER).n) == 0

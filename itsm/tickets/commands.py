@@ -341,7 +341,7 @@ def _place(tx: Tx, record: Record, new: NewTicket, parent: Record | None) -> Non
     if record.values.get("group") is None and isinstance(service, str):
         group = references.supporting_group(tx, service)
         if group is not None:
-            record.values["group"], record.ids["group"] = group, references.find(tx, FieldType.GROUP, group)
+            record.values["group"], record.ids["group"] = group
 
 
 def _orient(tx: Tx, record: Record, kind: str, other: str) -> tuple[int, int, str]:

@@ -99,7 +99,7 @@ def requester(tx: Tx, login: str) -> Requester:
     return Requester(row.id, row.organisation_id, row.organisation)
 
 
-def supporting_group(tx: Tx, service: str) -> str | None:
-    """The key of the group that supports a service, if one does."""
+def supporting_group(tx: Tx, service: str) -> tuple[str, int] | None:
+    """The group that supports a service, if one does: its key and row id."""
     row = tx.session.first(_SERVICE_GROUP, key=service)
-    return None if row is None else str(row.key)
+    return None if row is None else (row.key, row.id)

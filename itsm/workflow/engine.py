@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ class Process:
             for state in workflow.states
         }
         self._needs = Needs(self._book)
+        self._shown = lru_cache(maxsize=1024)(self._fields_shown)
 
     # What it is
 
@@ -111,8 +113,10 @@ class Process:
 
     def visible_fields(self, case: Case, person: Person) -> frozenset[str]:
         """The fields that a person who may see the ticket sees of it: by `see`, and not `hidden` in its state."""
-        words = standing(person, case)
-        return frozenset(field.name for field in self.fields.values() if self._book.shows(field, case.state, words))
+        return self._shown(case.state, standing(person, case))
+
+    def _fields_shown(self, state: str, words: frozenset[str]) -> frozenset[str]:
+        return frozenset(field.name for field in self.fields.values() if self._book.shows(field, state, words))
 
     def standing(self, case: Case, person: Person) -> frozenset[str]:
         """Every word of `by`, `edit` and `see` that is true of a person on this ticket: relations and roles."""

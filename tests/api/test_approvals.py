@@ -23,7 +23,7 @@ def test_who_is_asked_finds_the_question_and_answers_it(api: Api) -> None:
     assert api("cm1").get("/approvals").items == []
     assert api("g1").get(f"/tickets/{number}").json["state"] == "authorised"
     said = api("g1").get(f"/tickets/{number}/timeline").items
-    assert ["Fine."] == [each["comment"]["body"] for each in said if each["kind"] == "approval_decided"]
+    assert [each["comment"]["body"] for each in said if each["kind"] == "approval_decided"] == ["Fine."]
 
 
 def test_nobody_answers_for_another(api: Api) -> None:

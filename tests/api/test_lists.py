@@ -16,7 +16,7 @@ from tests.api.world import Api
 
 @pytest.fixture
 def queue(api: Api, clock: FrozenClock) -> list[str]:
-    """Eight incidents, a minute apart; the second and the sixth are urgent, the third lies with network, and g1 has the fourth."""
+    """Eight incidents, a minute apart: the second and sixth are urgent, the third is with network, g1 has the fourth."""
     numbers = []
     for index in range(8):
         clock.advance(timedelta(minutes=1))

@@ -80,7 +80,7 @@ HOSTILE = {
 def test_hostile_definitions_have_findings_soon(api: Api, source: str) -> None:
     before = time.thread_time()
     reply = api("po1").post("/workflows/check", {"source": source})
-    assert time.thread_time() - before < 1
+    assert time.thread_time() - before < 2
     assert reply.status == 200
     assert any(each["severity"] == "error" for each in reply.json["findings"])
 

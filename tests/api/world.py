@@ -1,7 +1,7 @@
 """Calling the API as the people of `tests/service.py` would: over HTTP, each with a token of his own.
 
-Whatever comes back is held against the OpenAPI document on its way: an answer that the document does not describe fails the test
-that got it.
+Whatever comes back is held against the OpenAPI document on its way: an answer that the document does not describe fails the
+test that got it.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Caller:
             more["data"] = raw if raw is not None else orjson.dumps(body)
         full = path if path.startswith(problems.OURS) else PREFIX + path
         response = self._api.client.open(full, method=method, headers=headers, **more)
+        response.request.environ["wsgi.input"].close()
         return self._api.checked(method, full, response)
 
     def get(self, path: str, **options: Any) -> Reply:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.script import ScriptDirectory
 
 from itsm.platform import migrate
 from itsm.platform.database import Database
@@ -205,3 +206,7 @@ def objects(database: Database) -> set[Any]:
         )
         for row in rows(database, query)
     }
+
+
+def test_the_newest_revision_is_that_of_the_last_file() -> None:
+    assert migrate.head() == ScriptDirectory.from_config(migrate.configuration()).get_current_head()

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Final
 
 from itsm.workflow.check.registry import RULES, Rule
+from itsm.workflow.check.size import TOO_COMPLEX
 from itsm.workflow.check.subject import Subject
 from itsm.workflow.definition import Workflow
 from itsm.workflow.findings import Finding
@@ -19,6 +20,7 @@ from itsm.workflow.vocabulary import Vocabulary
 __all__ = ["RULES", "Rule", "Subject", "check"]
 
 _FAMILIES: Final = (
+    "size",
     "reach",
     "branches",
     "conditions",
@@ -44,6 +46,12 @@ def check(workflows: Mapping[str, Workflow], vocabulary: Vocabulary, *, only: st
     for name, workflow in workflows.items():
         if only in (None, name):
             subject = Subject(workflow, vocabulary, workflows)
-            found = [*subject.faults, *(finding for rule in RULES.values() for finding in rule.findings(subject))]
-            findings += sorted(found, key=lambda finding: (finding.at.line, finding.at.column))
+            findings += sorted(_found(subject), key=lambda finding: (finding.at.line, finding.at.column))
     return findings
+
+
+def _found(subject: Subject) -> list[Finding]:
+    found = [*subject.faults, *RULES[TOO_COMPLEX].findings(subject)]
+    if any(finding.code == TOO_COMPLEX for finding in found):
+        return found
+    return [*found, *(finding for rule in RULES.values() if rule.code != TOO_COMPLEX for finding in rule.findings(subject))]

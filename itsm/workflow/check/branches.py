@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from itsm.workflow.check.domains import Answer, can_hold
+from itsm.workflow.check.domains import Answer
 from itsm.workflow.check.registry import Fault, rule
 from itsm.workflow.check.subject import Subject
 from itsm.workflow.check.wording import listed
@@ -66,9 +66,8 @@ def _overlap(subject: Subject, earlier: Branch, later: Branch) -> Fault | None:
 def _both_pass(subject: Subject, earlier: Branch, later: Branch, source: str) -> bool:
     if later.condition is None:
         return earlier.condition is None
-    conditions = subject.conditions(earlier.condition, later.condition)
-    complete = len(conditions) == (earlier.condition is not None) + 1
-    return complete and can_hold(conditions, subject.frame(source)) is Answer.YES
+    complete = all(subject.judged(each) for each in (earlier.condition, later.condition) if each is not None)
+    return complete and subject.can_hold(source, earlier.condition, later.condition) is Answer.YES
 
 
 @rule("shadowed-rule", Severity.ERROR)

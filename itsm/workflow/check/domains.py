@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 from typing import Final
 
+from itsm.workflow.check.effort import CASES, Effort
 from itsm.workflow.check.logic import ANYTHING, FILLED, HOLDS, Assumed, Condition, Value, Values
 from itsm.workflow.definition import Field, FieldType, Workflow
 
@@ -22,7 +23,8 @@ OPEN_MAX: Final = 6
 """So many open parts are tried with both truth values; a condition of more is left undecided."""
 
 COUNTS: Final = frozenset({"tasks", "approvals", "links"})
-_PLACE: Final = frozenset({"ticket.state", "ticket.category"})
+PLACE: Final = frozenset({"ticket.state", "ticket.category"})
+"""The names whose value depends on where a condition is asked."""
 
 
 class Answer(Enum):
@@ -41,6 +43,7 @@ class Frame:
     fields: Mapping[str, Field]
     states: tuple[str, ...]
     given: Values = field(default_factory=dict)
+    effort: Effort = field(default_factory=lambda: Effort(CASES))
 
     def values_of(self, name: str, literals: Iterable[Value]) -> Sequence[Value]:
         """What a name can be: one value for each group that these literals cannot tell apart."""
@@ -65,10 +68,11 @@ class Frame:
         """Every way in which what these conditions name can be; a single None if they are too many (or nowhere)."""
         literals = frozenset[Value]().union(*(each.literals for each in conditions))
         names = sorted(frozenset[str]().union(*(each.names for each in conditions)))
-        free = [name for name in names if name not in _PLACE]
+        free = [name for name in names if name not in PLACE]
         ranges = [self.values_of(name, literals) for name in free]
         states = self.states if len(free) < len(names) else self.states[:1]
-        if not states or prod(map(len, ranges)) * len(states) > TRIALS_MAX:
+        trials = prod(map(len, ranges)) * len(states)
+        if not states or trials > TRIALS_MAX or not self.effort.spend(trials):
             yield None
             return
         for state in states:
@@ -109,7 +113,7 @@ def can_hold(conditions: Sequence[Condition], frame: Frame) -> Answer:
             return Answer.YES
         if all(verdict & HOLDS for verdict in verdicts) and any(
             assumed is None or all(each.judge(values, assumed) & HOLDS for each in conditions)
-            for assumed in _assumptions(conditions, values)
+            for assumed in _assumptions(conditions, values, frame.effort)
         ):
             best = Answer.PERHAPS
     return best
@@ -123,7 +127,7 @@ def implies(premises: Sequence[Condition], conclusion: Condition, frame: Frame) 
             return False
         if conclusion.judge(values) == HOLDS or not all(each.judge(values) & HOLDS for each in premises):
             continue
-        for assumed in _assumptions(conditions, values):
+        for assumed in _assumptions(conditions, values, frame.effort):
             if assumed is None:
                 return False
             if all(each.judge(values, assumed) & HOLDS for each in premises) and conclusion.judge(values, assumed) != HOLDS:
@@ -131,10 +135,10 @@ def implies(premises: Sequence[Condition], conclusion: Condition, frame: Frame) 
     return True
 
 
-def _assumptions(conditions: Sequence[Condition], values: Values) -> Iterator[Assumed | None]:
+def _assumptions(conditions: Sequence[Condition], values: Values, effort: Effort) -> Iterator[Assumed | None]:
     """Every way to take what is open for true or false; a single None if there is too much of it."""
     parts = list(dict.fromkeys(part for each in conditions for part in each.open_parts(values)))
-    if len(parts) > OPEN_MAX:
+    if len(parts) > OPEN_MAX or not effort.spend(2 ** len(parts)):
         yield None
         return
     for truths in product((True, False), repeat=len(parts)):

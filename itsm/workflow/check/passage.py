@@ -1,4 +1,4 @@
-"""Moves as far as they concern the fields looked at: what must hold, what is asked for, what is written. Found out once each."""
+"""Moves as far as they concern the fields looked at: what must hold, what is asked for, what is written; found out once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Passage:
     names: frozenset[str]
 
 
-def passage(subject: Subject, move: Move, looked_at: Mapping[str, object]) -> Passage:
+def prepared(subject: Subject, move: Move, looked_at: Mapping[str, object]) -> Passage:
     """A move, as far as it concerns these fields."""
     branch = move.branch
     written = subject.written_by(branch)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from itsm.workflow.check.effort import Effort
 from itsm.workflow.check.logic import Values
 from itsm.workflow.check.steps import Station, Step, Stepper
 from itsm.workflow.check.subject import Subject
@@ -34,14 +35,15 @@ def breaches(subject: Subject, names: Iterable[str]) -> dict[Invariant, Breach]:
     `names` are the fields and counts looked at; more than an invariant names may be needed to follow the conditions.
     """
     stepper = Stepper(subject, names)
-    return _Explorer(stepper).explore() if stepper.size <= STATIONS_MAX else {}
+    return _Explorer(stepper, subject.steps).explore() if stepper.size <= STATIONS_MAX else {}
 
 
 class _Explorer:
     """A walk through all stations. Counts are free at every step, until a condition looks at them: there it ends."""
 
-    def __init__(self, stepper: Stepper) -> None:
+    def __init__(self, stepper: Stepper, effort: Effort) -> None:
         self._stepper = stepper
+        self._effort = effort
         self._came: dict[Station, tuple[Station | None, Step]] = {}
         self._waiting: list[Station] = []
         self._found: dict[Invariant, Breach] = {}
@@ -52,6 +54,8 @@ class _Explorer:
         for station in self._waiting:  # it grows on the way
             for step in self._stepper.steps(station):
                 self._arrive(station, step)
+                if not self._effort.spend(1):
+                    return {}
         return self._found
 
     def _arrive(self, before: Station | None, step: Step) -> None:

@@ -16,7 +16,7 @@ from itsm.workflow.builtin import FILLED_AT_CREATION, KEPT_BY_THE_DESK, MOVED_BY
 from itsm.workflow.check.abstract import Sight
 from itsm.workflow.check.domains import COUNTS
 from itsm.workflow.check.logic import ANYTHING, FILLED, HOLDS, Condition, Value, Values
-from itsm.workflow.check.passage import Passage, may_be_written, passage, writes_among
+from itsm.workflow.check.passage import Passage, may_be_written, prepared, writes_among
 from itsm.workflow.check.people import people_among, some_person_may_write
 from itsm.workflow.check.subject import Automatic, Subject
 from itsm.workflow.definition import Comment, Invariant
@@ -62,7 +62,7 @@ class Stepper:
             dict(zip(counts, case, strict=True)) for case in product(*(self.sight.values_of_count(name) for name in counts))
         ]
         self._passages = {
-            state: [passage(subject, move, self.sight.domains) for move in subject.moves_from(state)]
+            state: [prepared(subject, move, self.sight.domains) for move in subject.moves_from(state)]
             for state in subject.workflow.states
         }
         self._invariants = self._by_state()

@@ -13,7 +13,8 @@ from itertools import chain
 
 from itsm.workflow import expression
 from itsm.workflow.builtin import BUILTIN_FIELDS, KEPT_BY_THE_DESK, REQUIRED_AT_CREATION
-from itsm.workflow.check.domains import Answer, Frame, can_hold, implies
+from itsm.workflow.check.domains import PLACE, Answer, Frame, can_hold, implies
+from itsm.workflow.check.effort import CASES, STEPS, Effort
 from itsm.workflow.check.logic import Condition, Values
 from itsm.workflow.check.people import some_person_may_write
 from itsm.workflow.definition import Action, Branch, Expression, Field, Rule, Timer, Workflow
@@ -58,6 +59,12 @@ class Subject:
         self.vocabulary = vocabulary
         self.others = dict(others or {}) | {workflow.name: workflow}
         self.fields: Mapping[str, Field] = {**BUILTIN_FIELDS, **workflow.fields}
+        self.steps = Effort(STEPS)
+        """What may still be spent on exploring."""
+        self._cases = Effort(CASES)
+        self._open: dict[tuple[str, int, str], tuple[str, ...]] = {}
+        self._answers: dict[tuple[str | Expression | None, ...], Answer] = {}
+        self._follows: dict[tuple[Expression, Expression | None, str], bool] = {}
         self.process, self.faults = self._process()
         """The workflow made to run, or what is wrong with its expressions and literals."""
         self._judged = self._compiled()
@@ -101,7 +108,7 @@ class Subject:
 
     def frame(self, *states: str, given: Values | None = None) -> Frame:
         """Where to ask a condition: in these states."""
-        return Frame(self.workflow, self.fields, states, given or {})
+        return Frame(self.workflow, self.fields, states, given or {}, self._cases)
 
     # Moves
 
@@ -122,14 +129,28 @@ class Subject:
 
     def can_pass(self, branch: Branch, source: str) -> bool:
         """Whether the branch's condition can hold in this state."""
-        return can_hold(self.conditions(branch.condition), self.frame(source)) is not Answer.NO
+        return self.can_hold(source, branch.condition) is not Answer.NO
+
+    def can_hold(self, state: str, *written: Expression | None) -> Answer:
+        """Whether conditions can hold at once in a state; it is asked once for all states if they do not look at the state."""
+        key = (self._place(state, *written), *written)
+        if key not in self._answers:
+            self._answers[key] = can_hold(self.conditions(*written), self.frame(state))
+        return self._answers[key]
+
+    def _place(self, state: str, *written: Expression | None) -> str:
+        """The state, if any of these conditions looks at it."""
+        return state if any(condition.names & PLACE for condition in self.conditions(*written)) else ""
 
     def open_to(self, branch: Branch, source: str) -> tuple[str, ...]:
         """The words of `by` for which no earlier branch of the same transition is always taken in this state."""
-        earlier = self.workflow.transitions[branch.trigger].branches[: branch.index]
-        winners = [other for other in earlier if source in other.sources and self.wins(other, branch, source)]
-        taken = frozenset(chain.from_iterable(other.by for other in winners))
-        return tuple(word for word in branch.by if word not in taken)
+        key = (branch.trigger, branch.index, source)
+        if key not in self._open:
+            earlier = self.workflow.transitions[branch.trigger].branches[: branch.index]
+            winners = (other for other in earlier if source in other.sources and self.wins(other, branch, source))
+            taken = frozenset(chain.from_iterable(other.by for other in winners))
+            self._open[key] = tuple(word for word in branch.by if word not in taken)
+        return self._open[key]
 
     def wins(self, earlier: Branch, later: Branch, source: str) -> bool:
         """Whether the earlier branch's condition holds in this state wherever the later one's does."""
@@ -139,8 +160,11 @@ class Subject:
         """Whether in this state one condition certainly holds wherever another does; no condition always holds."""
         if conclusion is None:
             return True
-        judged = self.judged(conclusion)
-        return judged is not None and implies(self.conditions(premise), judged, self.frame(state))
+        key = (conclusion, premise, self._place(state, conclusion, premise))
+        if key not in self._follows:
+            judged = self.judged(conclusion)
+            self._follows[key] = judged is not None and implies(self.conditions(premise), judged, self.frame(state))
+        return self._follows[key]
 
     def moves_from(self, state: str) -> tuple[Move, ...]:
         """The moves that leave a state or stay in it."""
