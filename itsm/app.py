@@ -86,6 +86,7 @@ def assemble(
             Fact.APPROVERS: approvals.approvers,
         },
         effects={**effects.HANDLERS, approvals.ACTION: approvals.request},
+        recipients={"approvers": approvals.awaited},
         subscribers=(approvals.withdraw,),
     )
     sweeper = Sweeper(desk.database, clock, due.handlers(desk))

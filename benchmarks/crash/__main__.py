@@ -35,7 +35,8 @@ def main() -> None:
         for kind in [told.only] if told.only else ["sqlite", "postgresql"]:
             with installation(kind) as (database, home):
                 begun = time.perf_counter()
-                outcome = Rig(database, home, told.clients, told.seed).campaign(told.kills)
+                rig = Rig(database, home, told.clients, told.seed)
+                outcome = rig.campaign(rig.draw(told.kills))
                 print(f"{kind}, {told.kills} kills in {time.perf_counter() - begun:.0f} s (seed {told.seed})")
                 sound &= show(outcome)
     finally:

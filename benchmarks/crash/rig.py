@@ -6,7 +6,7 @@ import random
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,17 +57,21 @@ class Rig:
         self.clients = clients
         self.outcome = Outcome()
 
-    def campaign(self, kills: int) -> Outcome:
-        """Kill so many times; check after each kill what was acknowledged so far, and everything in the end."""
+    def draw(self, kills: int) -> list[str]:
+        """What to kill, by the dice."""
+        return self.chance.choices(list(TARGETS), list(TARGETS.values()), k=kills)
+
+    def campaign(self, kills: Sequence[str]) -> Outcome:
+        """Kill one after the other; check after each what was acknowledged so far, and everything in the end."""
         _populate(self.database, self.site.home)
         self.token = self.site.token("g1")
         self.web, self.clocks = self.site.serve(workers=2), [self.site.clock(), self.site.clock()]
         try:
             self.site.wait(self.web)
             with self._load(self._hot_tickets()):
-                for _ in range(kills):
+                for what in kills:
                     time.sleep(self.chance.uniform(0.2, 1.2))
-                    self._kill(self.chance.choices(list(TARGETS), list(TARGETS.values()))[0])
+                    self._kill(what)
                     self.outcome.violations += checks.acknowledged(self.database, self.journals)
                 time.sleep(1)
             self._come_to_rest()

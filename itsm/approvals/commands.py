@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from itsm.approvals import rules
 from itsm.approvals.models import Approval
+from itsm.people.access import Permission, require
 from itsm.people.models import User
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid, not_found
@@ -32,7 +33,7 @@ _ANSWERS = Prepared(
     .join(User, User.id == Approval.approver_id)
     .where(Approval.ticket_id == _TICKET, Approval.round == _LAST_ROUND)
 )
-_PEOPLE = Prepared(sa.select(User.id, User.login).where(User.login == sa.bindparam("login"), User.active))
+_PEOPLE = Prepared(sa.select(User.id, User.login, User.roles).where(User.login == sa.bindparam("login"), User.active))
 _ASK = Prepared(
     sa.insert(_APPROVALS).values(
         {name: sa.bindparam(name) for name in ("ticket_id", "round", "approver_id", "needed", "state", "requested_at")}
@@ -65,13 +66,15 @@ _WITHDRAW_ALL = Prepared(
 def request(tx: Tx, record: Record, effect: Effect) -> None:
     """The action `request_approval`: open a round, and let those who are asked see the ticket.
 
-    Those the action excludes never count. Where too few are left to ask, the log says so, nobody is asked, and nothing is approved.
+    Those the action excludes never count, nor does whoever opened the ticket, in whosesoever name, nor anybody whose roles do
+    not let him decide. Where too few are left to ask, the log says so, nobody is asked, and nothing is approved.
     """
     excluded = {record.values.get(str(relation)) for relation in _listed(effect.arguments.get("exclude"))}
     asked: dict[str, None] = {}
     for recipient in _listed(effect.arguments["from"]):
         asked.update(dict.fromkeys(login for login in effects.recipients(tx, record, recipient) if login not in excluded))
-    people = [row for login in asked if (row := tx.session.first(_PEOPLE, login=login)) is not None]
+    found = [row for login in asked if (row := tx.session.first(_PEOPLE, login=login)) is not None]
+    people = [row for row in found if row.id != record.opened_by_id and _may_decide(tx, row.roles)]
     needed = rules.needed(effect.arguments.get("rule"), len(people))
     if len(people) < max(needed, 1):
         told = {"from": effect.arguments["from"], "needed": needed, "found": [person.login for person in people]}
@@ -104,8 +107,8 @@ def request(tx: Tx, record: Record, effect: Effect) -> None:
 def decide(tx: Tx, approval_id: int, decision: str, comment: str | None) -> Record:
     """Answer a question one was asked; the answer is final, and the last one needed decides the round.
 
-    Raises `DeskError`: `not_found` for a question on a ticket one may not see, `not_asked`, `own_ticket`, `already_decided`,
-    `comment_required` for a rejection without words.
+    Raises `DeskError`: `not_found` for a question on a ticket one may not see, `not_asked`, `forbidden` for whoever has lost
+    the role that let him decide, `own_ticket`, `already_decided`, `comment_required` for a rejection without words.
     """
     question = tx.session.first(_ONE, approval=approval_id)
     if question is None:
@@ -113,7 +116,8 @@ def decide(tx: Tx, approval_id: int, decision: str, comment: str | None) -> Reco
     record = _sighted(tx, question.number, approval_id)
     if question.approver_id != tx.actor.id:
         raise DeskError(Kind.FORBIDDEN, "not_asked", "You were not asked for this approval.")
-    if tx.actor.login in (record.values.get("requester"), record.values.get("assignee")):
+    require(tx.actor, Permission.DECIDE)
+    if tx.actor.id in (record.ids.get("requester"), record.ids.get("assignee"), record.opened_by_id):
         raise DeskError(Kind.FORBIDDEN, "own_ticket", "Nobody decides on what he asked for or carries out himself.")
     if decision == REJECT and not (comment and comment.strip()):
         message = "A rejection needs a comment."
@@ -155,6 +159,13 @@ def approvers(tx: Tx, record: Record) -> frozenset[str]:
     return frozenset(row.login for row in tx.session.all(_ANSWERS, ticket=record.id) if row.decision != VOID)
 
 
+def awaited(tx: Tx, record: Record) -> list[str]:
+    """The logins of those asked in the latest round who have not answered yet: whom a message to `approvers` reaches."""
+    if not _asks(record):
+        return []
+    return sorted(row.login for row in tx.session.all(_ANSWERS, ticket=record.id) if row.decision is None)
+
+
 def _sighted(tx: Tx, number: str, approval_id: int) -> Record:
     try:
         return records.load(tx, number)
@@ -165,6 +176,10 @@ def _sighted(tx: Tx, number: str, approval_id: int) -> Record:
 def _tally(rows: list[Any]) -> rules.Tally:
     said = [row.decision for row in rows]
     return rules.Tally(rows[0].needed if rows else 0, said.count(APPROVE), said.count(REJECT), said.count(None))
+
+
+def _may_decide(tx: Tx, roles: list[str]) -> bool:
+    return Permission.DECIDE in tx.desk.roles.expand(tx.desk.roles.held(frozenset(roles)))
 
 
 def _asks(record: Record) -> bool:

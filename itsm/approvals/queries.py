@@ -11,7 +11,7 @@ from itsm.people.models import User
 from itsm.platform.database import Prepared
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
-from itsm.tickets.visibility import parameters, sight, visible_to
+from itsm.tickets.visibility import SIGHTS, parameters, sight, visible_to
 
 MOST = 100
 
@@ -34,14 +34,13 @@ _SELECT = (
     .join(User, User.id == Approval.approver_id)
     .order_by(Approval.id)
 )
-_KINDS = ("everything", "staff", "organisation", "own")
 _MINE = {
     kind: Prepared(
         _SELECT.where(Approval.approver_id == sa.bindparam("me"), Approval.decision.is_(None), visible_to(kind)).limit(MOST)
     )
-    for kind in _KINDS
+    for kind in SIGHTS
 }
-_OF_TICKET = {kind: Prepared(_SELECT.where(Ticket.number == sa.bindparam("number"), visible_to(kind))) for kind in _KINDS}
+_OF_TICKET = {kind: Prepared(_SELECT.where(Ticket.number == sa.bindparam("number"), visible_to(kind))) for kind in SIGHTS}
 
 
 def mine(tx: Tx) -> list[Any]:

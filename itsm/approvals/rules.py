@@ -25,9 +25,7 @@ class Tally:
 
 
 def needed(rule: object, asked: int) -> int:
-    """How many approvals a rule wants of so many people asked: `any`, `all`, or `{at_least: n}` (never more than were
-    asked).
-    """
+    """How many approvals a rule (`any`, `all`, or `{at_least: n}`) wants of so many people; it may be more than there are."""
     if rule == "all":
         return asked
     if isinstance(rule, dict):

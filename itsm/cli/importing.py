@@ -214,7 +214,7 @@ def _summary(report: Report) -> _Table:
 
 
 def _refused(report: Report) -> _Table:
-    what = "recorded as overrides" if report.refused == "record" else "left out"
+    what = "recorded as overrides (but for what has no meaning)" if report.refused == "record" else "left out"
     arrows = report.refused_arrows()
     shown = f", the {_MOST_ROWS} most frequent of {len(arrows)} kinds" if len(arrows) > _MOST_ROWS else ""
     table = _Table(f"Refused by the workflow and {what}{shown}", "from", "to", "count", "code", "why", "example")

@@ -63,7 +63,7 @@ class Import:
         self._mine: set[int] = set()
         driver = desk.database.dialect.dbapi
         assert driver is not None
-        self._case_errors: tuple[type[Exception], ...] = (driver.IntegrityError, driver.DataError)
+        self._failures: tuple[type[Exception], ...] = (DeskError, driver.IntegrityError, driver.DataError)
 
     def run(self, log: Log, limit: int | None = None, watch: Watch | None = None) -> Report:
         """Import the first `limit` cases of a log, or all.
@@ -124,11 +124,14 @@ class Import:
     def _written(self, batch: Sequence[Translated], *, again: bool = True) -> list[_Outcome]:
         """What became of each case. Which one the database does not take is found out by writing them one at a time.
 
-        That one is tried once more, for somebody else may have added the same person or the same case in between.
+        That one is tried once more, for somebody else may have added the same person or the same case in between. A batch that
+        takes too long, on a machine with much to do, is written piece by piece, too.
         """
         try:
             outcomes = self.desk.database.retrying(lambda: self._together(batch))
-        except self._case_errors as error:
+        except self._failures as error:
+            if isinstance(error, DeskError) and (error.code != "too_slow" or len(batch) == 1):
+                raise
             if len(batch) > 1:
                 return [outcome for translated in batch for outcome in self._written([translated])]
             if again:

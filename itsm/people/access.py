@@ -56,8 +56,7 @@ class Channel(StrEnum):
 class Actor:
     """Who acts, with everything a decision about rights may rest on.
 
-    `groups` gives the access (`full` or `read`) by group key; `id` is None for the desk itself. `origin` is the actor for
-    whom the desk acts, when a reaction or a cascade follows from somebody's deed.
+    `groups` gives the access (`full` or `read`) by group key; `id` is None for the desk itself.
     """
 
     id: int | None

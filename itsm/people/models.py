@@ -39,7 +39,7 @@ class User(Base):
 
 
 class Group(Base):
-    """A resolver group. A restricted group's tickets are seen by its members and their requester only."""
+    """A resolver group. Of staff only its members see a restricted group's tickets; see `tickets/visibility.py`."""
 
     __tablename__ = "groups"
 

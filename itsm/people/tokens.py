@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,54 +22,38 @@ _SECRET_BYTES = 24  # 192 bits
 
 _TOKENS = table(Token)
 
+_WHO = (
+    User.id,
+    User.login,
+    User.name,
+    User.roles,
+    User.active,
+    User.sees_organisation,
+    User.organisation_id,
+    Organisation.key.label("organisation"),
+    Group.key.label("group_key"),
+    Membership.access,
+)
+
+
+def _with_groups(people: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+    return (
+        people.outerjoin(Organisation, Organisation.id == User.organisation_id)
+        .outerjoin(Membership, Membership.user_id == User.id)
+        .outerjoin(Group, Group.id == Membership.group_id)
+    )
+
+
 _BY_DIGEST = Prepared(
-    sa.select(
-        Token.id.label("token_id"),
-        Token.scopes,
-        Token.expires_at,
-        Token.revoked_at,
-        User.id,
-        User.login,
-        User.name,
-        User.roles,
-        User.active,
-        User.sees_organisation,
-        User.organisation_id,
-        Organisation.key.label("organisation"),
-        Group.key.label("group_key"),
-        Membership.access,
-    )
-    .join(User, User.id == Token.user_id)
-    .outerjoin(Organisation, Organisation.id == User.organisation_id)
-    .outerjoin(Membership, Membership.user_id == User.id)
-    .outerjoin(Group, Group.id == Membership.group_id)
-    .where(Token.digest == sa.bindparam("digest"))
+    _with_groups(
+        sa.select(Token.scopes, Token.expires_at, Token.revoked_at, *_WHO).join_from(Token, User, User.id == Token.user_id)
+    ).where(Token.digest == sa.bindparam("digest"))
 )
-_BY_LOGIN = Prepared(
-    sa.select(
-        User.id,
-        User.login,
-        User.name,
-        User.roles,
-        User.active,
-        User.sees_organisation,
-        User.organisation_id,
-        Organisation.key.label("organisation"),
-        Group.key.label("group_key"),
-        Membership.access,
-    )
-    .outerjoin(Organisation, Organisation.id == User.organisation_id)
-    .outerjoin(Membership, Membership.user_id == User.id)
-    .outerjoin(Group, Group.id == Membership.group_id)
-    .where(User.login == sa.bindparam("login"))
-)
+_BY_LOGIN = Prepared(_with_groups(sa.select(*_WHO).select_from(User)).where(User.login == sa.bindparam("login")))
 _USER_ID = Prepared(sa.select(User.id).where(User.login == sa.bindparam("login"), User.active))
 _INSERT = Prepared(
     sa.insert(_TOKENS).values(
-        {
-            name: sa.bindparam(name)
-            for name in ("digest", "prefix", "user_id", "scopes", "label", "created_at", "expires_at")
-        }
+        {name: sa.bindparam(name) for name in ("digest", "prefix", "user_id", "scopes", "label", "created_at", "expires_at")}
     )
 )
 
@@ -78,7 +62,7 @@ _INSERT = Prepared(
 class TokenKeeper:
     """Makes tokens and recognises them. `key` is the installation's key for this purpose."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     roles: Roles
 
     def create(

@@ -163,6 +163,11 @@ class Session:
         finally:
             cursor.close()
 
+    def as_of_now(self) -> None:
+        """Read all that follows as of one moment, as SQLite always does; to be said before anything is read."""
+        if self.is_postgresql:
+            self.script("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
     def script(self, sql: str) -> None:
         """Run a constant text of SQL that takes no parameters."""
         self._execute(sql, ())

@@ -11,7 +11,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from itsm.platform.errors import DeskError, Kind
@@ -30,7 +30,7 @@ class Settings:
 
     home: Path
     database_url: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     config_dir: Path
     workflows_dir: Path
     host: str = "127.0.0.1"
@@ -88,8 +88,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def make_secret(home: Path) -> None:
-    """Write a fresh secret to `<home>/secret.key`, readable by its owner only; an existing one is kept."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Write a fresh secret to `<home>/secret.key`, for its owner only, as is a home made here; an existing one is kept."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = os.open(home / "secret.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

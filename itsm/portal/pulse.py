@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from itsm.tickets.models import Ticket
 from itsm.tickets.records import process_of
 from itsm.workflow.definition import Category
 from itsm.workflow.diagram import svg
+from itsm.workflow.engine import Process
 
 KEPT_FOR = timedelta(seconds=10)
 """How old the counts may be: they are counted anew at most this often, however many look."""
@@ -36,7 +38,13 @@ _ACTIVE_BY_QUEUE = Prepared(
     .where(Ticket.category.in_([category.value for category in ACTIVE]), Group.restricted.is_not(True))
     .group_by(Group.name, Ticket.category)
 )
-_BY_STATE = Prepared(sa.select(Ticket.type, Ticket.state, sa.func.count().label("n")).group_by(Ticket.type, Ticket.state))
+_BY_STATE = Prepared(
+    sa.select(Ticket.type, Ticket.state, sa.func.count().label("n"))
+    .select_from(Ticket)
+    .outerjoin(Group, Group.id == Ticket.group_id)
+    .where(Group.restricted.is_not(True))
+    .group_by(Ticket.type, Ticket.state)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +107,16 @@ def pages(desk: Desk) -> Blueprint:
             version = next((version for version in publishing.current(tx) if version.name == name), None)
             if version is None:
                 abort(404)
-            picture = svg(process_of(tx, version.id).workflow)
+            picture = _drawn(process_of(tx, version.id))
         return _secured(Response(picture, mimetype="image/svg+xml"))
 
     return blueprint
+
+
+@lru_cache(maxsize=64)
+def _drawn(process: Process) -> str:
+    """The picture of a version: strangers may look as often as they like, so it is drawn once."""
+    return svg(process.workflow)
 
 
 def _secured(response: Response) -> Response:

@@ -36,7 +36,6 @@ MOST_FAULTS = 1000
 """After so many there is no more to learn: the key is another one, or the log is another's."""
 
 _BEYOND = 2**63 - 1
-_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _T, _E, _C, _A = (table(model).c for model in (Ticket, TicketEvent, Comment, Attachment))
 
 
@@ -228,8 +227,7 @@ def _stories(database: Database) -> Iterator[_Story]:
     while after < _BEYOND:
         try:
             with database.session(write=False) as session:
-                if session.is_postgresql:
-                    session.script(_SNAPSHOT)
+                session.as_of_now()
                 stories, after = _read(session, after, limit)
         except database.driver_error as error:
             if "decode" not in str(error):

@@ -1,8 +1,11 @@
-"""Many new tickets at once: numbers in one go, rows in one statement for each table. For imports, where each trip counts."""
+"""New tickets: how one begins, and how many are written at once, with numbers in one go and rows in one statement for each
+table, for imports, where each trip counts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +14,7 @@ from itsm.platform.schema import table
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import NumberCounter, Ticket
 from itsm.tickets.records import INSERT_EVENT, INSERT_TICKET, Record, unwritten
+from itsm.workflow.engine import Process
 
 _COUNTERS, _TICKETS = table(NumberCounter), table(Ticket)
 _COUNT: sa.BindParameter[int] = sa.bindparam("n", type_=sa.Integer)
@@ -26,6 +30,43 @@ _NEXT_IDS = Prepared(
         sa.func.generate_series(1, _COUNT)
     )
 )
+
+
+def newborn(tx: Tx, type_: str, version_id: int, process: Process) -> Record:
+    """A ticket without a number, opened now by the transaction's actor, in its workflow's initial state and not yet written."""
+    initial = process.workflow.initial
+    return Record(
+        id=0,
+        number="",
+        type=type_,
+        process=process,
+        workflow_version_id=version_id,
+        state=initial,
+        category=process.workflow.category(initial).value,
+        values={"created_at": tx.now, "updated_at": tx.now},
+        ids={},
+        entered_state_at=tx.now,
+        resolved_at=None,
+        closed_at=None,
+        work_minutes=0,
+        event_count=0,
+        chain=b"",
+        opened_by_id=tx.actor.id,
+        is_new=True,
+    )
+
+
+def told(tx: Tx, record: Record) -> dict[str, Any]:
+    """The event of a ticket's creation: all that it begins with."""
+    return {
+        "type": record.type,
+        "number": record.number,
+        "workflow": record.process.workflow.digest,
+        "to": record.state,
+        "category": record.category,
+        "opened_by": tx.actor.login,
+        "changes": {name: [None, value] for name, value in record.values.items() if value is not None},
+    }
 
 
 def allot(tx: Tx, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[tuple[int, str]]]:

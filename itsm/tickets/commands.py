@@ -12,7 +12,7 @@ from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
 from itsm.platform.schema import table
-from itsm.tickets import cascades, clockwork, moves, records, references
+from itsm.tickets import births, cascades, clockwork, moves, records, references
 from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.facts import INVERSE_KINDS, TASK, gather
 from itsm.tickets.models import Link, Ticket, Watcher, WorkEntry, WorkflowVersion
@@ -98,22 +98,13 @@ def open_under(tx: Tx, new: NewTicket, parent: Record | None) -> Record:
     verdict = process.create(tx.actor.person(), inputs, tx.now)
     if isinstance(verdict, Refusal):
         raise as_error(verdict, creating=True)
-    record = _newborn(tx, new, version.id)
+    record = births.newborn(tx, new.type, version.id, process)
     moves.take_changes(tx, record, verdict.changes)
     _place(tx, record, new, parent)
     record.id, record.number = records.allot(tx, new.type, process.workflow.number)
     record.values["number"] = record.number
     records.enter(record, verdict.target, verdict.category, tx.now)
-    born = {
-        "type": new.type,
-        "number": record.number,
-        "workflow": process.workflow.digest,
-        "to": record.state,
-        "category": record.category,
-        "opened_by": tx.actor.login,
-        "changes": {name: [None, value] for name, value in record.values.items() if value is not None},
-    }
-    records.append(tx, record, "created", born)
+    records.append(tx, record, "created", births.told(tx, record))
     records.save(tx, record)
     clockwork.rearm(tx, record, None)
     for subscriber in tx.desk.subscribers:
@@ -171,13 +162,15 @@ def comment(tx: Tx, number: str, body: str, visibility: str) -> tuple[Record, in
 
 
 def link(tx: Tx, number: str, kind: str, other: str) -> tuple[Record, int]:
-    """Tie a ticket to another that the actor sees as well. A link is kept once, whichever end it was said from.
+    """Tie a ticket to another that the actor has a part in as well. A link is kept once, whichever end it was said from.
 
-    Raises `DeskError` (`invalid_input`) for an unknown kind, a ticket that is not there for the actor, itself, or a repetition.
+    Raises `DeskError` (`invalid_input`) for an unknown kind, a ticket that is not there for the actor, itself, or a repetition;
+    `read_only` if he may only read one of the two, for a tie is something said about both.
     """
     record = _load_to_contribute(tx, number)
     source, target, kept = _orient(tx, record, kind, other)
-    if tx.session.first(_SAME_LINK, source=source, target=target, kind=kept):
+    may_contribute(tx, records.load(tx, other, lock=False))
+    if _tied(tx, source, target, kept):
         raise _bad_link("/number", "already_linked", "The two are linked so already.")
     link_id = _keep_link(tx, record, kind, target if source == record.id else source, other)
     moves.settle(tx, record)
@@ -186,17 +179,23 @@ def link(tx: Tx, number: str, kind: str, other: str) -> tuple[Record, int]:
 
 def tie(tx: Tx, record: Record, kind: str, other_id: int, other: str) -> None:
     """Link a record in hand to another ticket, on a workflow's behalf; a tie that is there already stays as it is."""
-    forward = kind in INVERSE_KINDS
-    source, target = (record.id, other_id) if forward else (other_id, record.id)
-    kept = kind if forward else inverse(kind)
-    if not tx.session.first(_SAME_LINK, source=source, target=target, kind=kept):
+    if not _tied(tx, *_ends(record.id, kind, other_id)):
         _keep_link(tx, record, kind, other_id, other)
 
 
+def _tied(tx: Tx, source: int, target: int, kind: str) -> bool:
+    """Whether two tickets are linked so already; a tie that reads alike from both ends may have been said from the other."""
+    ends = ((source, target), (target, source)) if inverse(kind) == kind else ((source, target),)
+    return any(tx.session.first(_SAME_LINK, source=one, target=other, kind=kind) for one, other in ends)
+
+
+def _ends(one: int, kind: str, other: int) -> tuple[int, int, str]:
+    """Source, target and kind of a link as it is kept, from how it reads from one ticket."""
+    return (one, other, kind) if kind in INVERSE_KINDS else (other, one, inverse(kind))
+
+
 def _keep_link(tx: Tx, record: Record, kind: str, other_id: int, other: str) -> int:
-    forward = kind in INVERSE_KINDS
-    source, target = (record.id, other_id) if forward else (other_id, record.id)
-    kept = kind if forward else inverse(kind)
+    source, target, kept = _ends(record.id, kind, other_id)
     record.neighbours = None
     link_id = int(tx.session.one(_INSERT_LINK, source_id=source, target_id=target, kind=kept, at=tx.now).id)
     records.append(tx, record, "linked", {"link": link_id, "kind": kind, "number": other})
@@ -241,7 +240,7 @@ def log_work(tx: Tx, number: str, minutes: int, note: str) -> Record:
 
 
 def add_task(tx: Tx, number: str, title: str, description: str, fields: Mapping[str, Value]) -> Record:
-    """Open a work task under a ticket. The task is its requester's desk's business, so it keeps the ticket's organisation."""
+    """Open a work task under a ticket, whose organisation it keeps: it is a part of what was promised there."""
     require(tx.actor, Permission.WORK)
     parent = _load_to_contribute(tx, number)
     return create(tx, NewTicket(TASK, title, description, fields, parent=parent.number))
@@ -297,57 +296,38 @@ def _creation_inputs(tx: Tx, new: NewTicket) -> dict[str, Value]:
     return inputs
 
 
-def _newborn(tx: Tx, new: NewTicket, version_id: int) -> Record:
-    process = records.process_of(tx, version_id)
-    return Record(
-        id=0,
-        number="",
-        type=new.type,
-        process=process,
-        workflow_version_id=version_id,
-        state=process.workflow.initial,
-        category=process.workflow.category(process.workflow.initial).value,
-        values={"created_at": tx.now, "updated_at": tx.now},
-        ids={},
-        entered_state_at=tx.now,
-        resolved_at=None,
-        closed_at=None,
-        work_minutes=0,
-        event_count=0,
-        chain=b"",
-        opened_by_id=tx.actor.id,
-        is_new=True,
-    )
-
-
 def _place(tx: Tx, record: Record, new: NewTicket, parent: Record | None) -> None:
     """Give a newborn its requester, organisation, parent and, where its service names one, its group."""
     login = new.requester or (None if tx.actor.is_system else tx.actor.login)
     if parent is not None:
         record.values["parent"], record.ids["parent"] = parent.number, parent.id
     if login is None:
-        source = parent.values if parent else {}
-        ids = parent.ids if parent else {}
-        for name in ("requester", "organisation"):
-            record.values[name], record.ids[name] = source.get(name), ids.get(name)
+        _inherit(record, parent, "requester")
     else:
         asked = references.requester(tx, login)
         record.values["requester"], record.ids["requester"] = login, asked.id
         record.values["organisation"], record.ids["organisation"] = asked.organisation, asked.organisation_id
-    if parent is not None:
-        for name in ("organisation",):
-            record.values[name], record.ids[name] = parent.values.get(name), parent.ids.get(name)
+    if login is None or parent is not None:
+        _inherit(record, parent, "organisation")
     service = record.values.get("service")
     if record.values.get("group") is None and isinstance(service, str):
         group = references.supporting_group(tx, service)
         if group is not None:
             record.values["group"], record.ids["group"] = group
+    if parent is not None and record.values.get("group") is None and references.is_restricted(tx, parent.ids.get("group")):
+        # What nobody else may read is not told by a part of it that lies with nobody.
+        _inherit(record, parent, "group")
+
+
+def _inherit(record: Record, parent: Record | None, name: str) -> None:
+    """Let a newborn have of a reference what its parent has, or nothing."""
+    record.values[name] = parent.values.get(name) if parent else None
+    record.ids[name] = parent.ids.get(name) if parent else None
 
 
 def _orient(tx: Tx, record: Record, kind: str, other: str) -> tuple[int, int, str]:
     """Source, target and kind as the link is kept."""
-    forward = kind in INVERSE_KINDS
-    if not forward and kind not in INVERSE_KINDS.values():
+    if kind not in INVERSE_KINDS and kind not in INVERSE_KINDS.values():
         known = ", ".join(sorted({*INVERSE_KINDS, *INVERSE_KINDS.values()}))
         raise _bad_link("/kind", "unknown_kind", f"There is no kind of link “{kind}”; there are {known}.")
     far = references.find(tx, FieldType.TICKET, other)
@@ -355,7 +335,7 @@ def _orient(tx: Tx, record: Record, kind: str, other: str) -> tuple[int, int, st
         raise _bad_link("/number", "unknown_reference", f"There is no ticket “{other}”.")
     if far == record.id:
         raise _bad_link("/number", "itself", "A ticket cannot be linked to itself.")
-    return (record.id, far, kind) if forward else (far, record.id, inverse(kind))
+    return _ends(record.id, kind, far)
 
 
 def _bad_link(pointer: str, code: str, message: str) -> DeskError:

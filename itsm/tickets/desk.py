@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from itsm.people.access import SYSTEM, Actor, Channel, Roles
 from itsm.platform.database import Database, Session
-from itsm.platform.errors import DeskError
 from itsm.platform.settings import Settings
 from itsm.platform.time import Clock
 from itsm.workflow.engine import Process
@@ -42,6 +41,7 @@ class Happened:
 
 EffectHandler = Callable[["Tx", "Record", "Effect"], None]
 FactProvider = Callable[["Tx", "Record"], object]
+RecipientProvider = Callable[["Tx", "Record"], Sequence[str]]
 Subscriber = Callable[["Tx", Happened], None]
 
 
@@ -82,9 +82,10 @@ class Desk:
     processes: Processes
     facts: Mapping[Fact, FactProvider] = field(default_factory=dict)
     effects: Mapping[str, EffectHandler] = field(default_factory=dict)
+    recipients: Mapping[str, RecipientProvider] = field(default_factory=dict)
     subscribers: Sequence[Subscriber] = ()
     run_followup: Callable[[int], object] = lambda ticket_id: None
-    audit_key: bytes = field(init=False)
+    audit_key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.audit_key = self.settings.key("audit")
@@ -103,8 +104,8 @@ class Desk:
         """Run what was queued for a ticket. The command is committed already, so a failure here is not its failure."""
         try:
             self.run_followup(ticket_id)
-        except DeskError as error:
-            _log.warning("follow-up of ticket %s is left to the clock: %s", ticket_id, error.detail)
+        except Exception:  # noqa: BLE001  (whatever it was, the rows are there and the clock tries again)
+            _log.exception("the follow-up of ticket %s is left to the clock", ticket_id)
 
     @contextmanager
     def reading(self, actor: Actor, channel: Channel = Channel.API) -> Iterator[Tx]:

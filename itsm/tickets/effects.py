@@ -19,7 +19,7 @@ from itsm.tickets import cascades, commands, facts, moves, records, references
 from itsm.tickets.desk import EffectHandler, Tx
 from itsm.tickets.models import Watcher
 from itsm.tickets.records import Record
-from itsm.workflow.case import Effect, Fact, Value
+from itsm.workflow.case import Effect, Value
 from itsm.workflow.definition import FieldType
 
 _KEY: sa.BindParameter[Any] = sa.bindparam("key")
@@ -41,18 +41,18 @@ _ALL_ROLES = Prepared(sa.select(User.login, User.roles).where(User.active).order
 
 
 def notify(tx: Tx, record: Record, effect: Effect) -> None:
-    """Put a message for each recipient into the outbox. Who did it himself is not told so; nobody is told twice."""
+    """Put a message for each recipient into the outbox. Who did it himself is not told so; nobody is told twice.
+
+    What a reaction says to the requester is an answer to him (that his report has arrived, say), and no news of his own deed.
+    """
+    template = str(effect.arguments["template"])
+    answered = record.values["requester"] if tx.channel is Channel.REACTION else None
     logins: dict[str, None] = {}
     for recipient in _listed(effect.arguments["to"]):
         logins.update(dict.fromkeys(recipients(tx, record, recipient)))
     for login in logins:
-        if login != (tx.origin or tx.actor.login):
-            _post(
-                record,
-                "notify",
-                f"{effect.arguments['template']}:{login}",
-                {"to": login, "template": effect.arguments["template"]},
-            )
+        if login == answered or login != (tx.origin or tx.actor.login):
+            _post(record, "notify", f"{template}:{login}", {"to": login, "template": template})
 
 
 def survey(tx: Tx, record: Record, effect: Effect) -> None:
@@ -138,8 +138,7 @@ def recipients(tx: Tx, record: Record, recipient: object) -> list[str]:
         return [row.login for row in tx.session.all(_LEAD, key=record.values["group"])]
     if recipient == "watchers":
         return [row.login for row in tx.session.all(_WATCHERS, id=record.id)]
-    approvers = tx.desk.facts[Fact.APPROVERS](tx, record)
-    return sorted(approvers)  # type: ignore[call-overload, no-any-return]
+    return list(tx.desk.recipients[str(recipient)](tx, record))
 
 
 def _members(tx: Tx, group: Value) -> list[str]:

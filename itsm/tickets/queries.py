@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,18 +15,15 @@ from itsm.tickets.desk import Tx
 from itsm.tickets.facts import TASK
 from itsm.tickets.models import Link, Ticket, Watcher
 from itsm.tickets.records import Record
-from itsm.tickets.visibility import parameters, sight, visible_to
-from itsm.workflow.case import Fact
-from itsm.workflow.engine import Process
+from itsm.tickets.visibility import SIGHTS, parameters, sight, visible_to
 
 MOST: Final = 200
 """How many links, tasks or watchers of one ticket are told at most."""
 
-_KINDS: Final = ("everything", "staff", "organisation", "own")
 _TICKET = sa.bindparam("ticket", type_=sa.BigInteger)
 _VERSION = {
     kind: Prepared(sa.select(Ticket.event_count).where(Ticket.number == sa.bindparam("number"), visible_to(kind)))
-    for kind in _KINDS
+    for kind in SIGHTS
 }
 _NAME = Prepared(sa.select(User.name).where(User.login == sa.bindparam("login")))
 _WATCHERS = Prepared(
@@ -40,7 +36,7 @@ _WATCHERS = Prepared(
 _TASKS_OF_TICKET = (
     records.record_select().where(Ticket.parent_id == _TICKET, Ticket.type == TASK).order_by(Ticket.id).limit(MOST)
 )
-_TASKS = {kind: Prepared(_TASKS_OF_TICKET.where(visible_to(kind))) for kind in _KINDS}
+_TASKS = {kind: Prepared(_TASKS_OF_TICKET.where(visible_to(kind))) for kind in SIGHTS}
 
 
 def _ties(kind: str) -> Prepared:
@@ -57,7 +53,7 @@ def _ties(kind: str) -> Prepared:
     )
 
 
-_TIES = {kind: _ties(kind) for kind in _KINDS}
+_TIES = {kind: _ties(kind) for kind in SIGHTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +93,8 @@ def requester_name(tx: Tx, record: Record) -> str | None:
 
 def visible_fields(tx: Tx, record: Record) -> frozenset[str]:
     """The fields of a ticket that the actor sees. Costs a statement where the workflow shows any to watchers or approvers."""
-    needs = _facts_to_see(record.process)
-    return record.process.visible_fields(record.case(**facts.gather(tx, record, needs)), tx.actor.person())
+    needed = facts.gather(tx, record, record.process.needs_sight())
+    return record.process.visible_fields(record.case(**needed), tx.actor.person())
 
 
 def visible_fields_of_many(tx: Tx, many: Iterable[Record]) -> list[frozenset[str]]:
@@ -128,9 +124,3 @@ def _tie(record: Record, row: Any) -> Tie:
     own = row.source_id == record.id
     kind = row.kind if own else facts.INVERSE_KINDS[row.kind]
     return Tie(row.id, kind, own, row.number, row.type, row.title, row.state, row.category)
-
-
-@lru_cache(maxsize=256)
-def _facts_to_see(process: Process) -> frozenset[Fact]:
-    shown_to = {word for field in process.fields.values() for word in field.see or ()}
-    return frozenset(fact for word, fact in (("watcher", Fact.WATCHERS), ("approver", Fact.APPROVERS)) if word in shown_to)

@@ -28,7 +28,7 @@ from itsm.services.models import ConfigurationItem, Service
 from itsm.tickets import audit
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import NumberCounter, Ticket, TicketEvent, WorkflowVersion
-from itsm.tickets.visibility import parameters, sight, visible_to
+from itsm.tickets.visibility import SIGHTS, parameters, sight, visible_to
 from itsm.workflow.case import Case, Value
 from itsm.workflow.definition import Category, FieldType
 from itsm.workflow.engine import Process
@@ -149,11 +149,16 @@ RECORD_COLUMNS = (
 )
 
 
-def record_select() -> sa.Select[Any]:
-    """Tickets with the keys of all they refer to: every join is by primary key."""
+def record_select(among: sa.Subquery | None = None) -> sa.Select[Any]:
+    """Tickets with the keys of all they refer to: every join is by primary key.
+
+    `among` are the ids of the tickets that are wanted. They come first, for of so many joins PostgreSQL keeps the order.
+    """
+    tickets = sa.select(*RECORD_COLUMNS)
+    if among is not None:
+        tickets = tickets.select_from(among.join(Ticket, Ticket.id == among.c.id))
     return (
-        sa.select(*RECORD_COLUMNS)
-        .outerjoin(_REQUESTER, _REQUESTER.id == Ticket.requester_id)
+        tickets.outerjoin(_REQUESTER, _REQUESTER.id == Ticket.requester_id)
         .outerjoin(_ASSIGNEE, _ASSIGNEE.id == Ticket.assignee_id)
         .outerjoin(Group, Group.id == Ticket.group_id)
         .outerjoin(Service, Service.id == Ticket.service_id)
@@ -163,13 +168,12 @@ def record_select() -> sa.Select[Any]:
     )
 
 
-_KINDS_OF_SIGHT = ("everything", "staff", "organisation", "own")
 _BY_NUMBER = {
-    kind: Prepared(record_select().where(Ticket.number == sa.bindparam("number"), visible_to(kind))) for kind in _KINDS_OF_SIGHT
+    kind: Prepared(record_select().where(Ticket.number == sa.bindparam("number"), visible_to(kind))) for kind in SIGHTS
 }
 _BY_NUMBER_LOCKED = {
     kind: Prepared(record_select().where(Ticket.number == sa.bindparam("number"), visible_to(kind)).with_for_update(of=Ticket))
-    for kind in _KINDS_OF_SIGHT
+    for kind in SIGHTS
 }
 _BY_ID_LOCKED = Prepared(record_select().where(Ticket.id == sa.bindparam("id")).with_for_update(of=Ticket))
 _SOURCE = Prepared(sa.select(WorkflowVersion.source).where(WorkflowVersion.id == sa.bindparam("id")))

@@ -14,7 +14,7 @@ from itsm.platform.errors import FieldError, invalid
 from itsm.services.models import ConfigurationItem, Service
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
-from itsm.tickets.visibility import parameters, sight, visible_to
+from itsm.tickets.visibility import SIGHTS, parameters, sight, visible_to
 from itsm.workflow.case import Change
 from itsm.workflow.definition import FieldType
 
@@ -35,16 +35,14 @@ _BY_KEY: Mapping[FieldType, Prepared] = {
     FieldType.SERVICE: Prepared(sa.select(Service.id).where(Service.key == _KEY)),
     FieldType.CI: Prepared(sa.select(ConfigurationItem.id).where(ConfigurationItem.key == _KEY)),
 }
-_VISIBLE_TICKET = {
-    kind: Prepared(sa.select(Ticket.id).where(Ticket.number == _KEY, visible_to(kind)))
-    for kind in ("everything", "staff", "organisation", "own")
-}
+_VISIBLE_TICKET = {kind: Prepared(sa.select(Ticket.id).where(Ticket.number == _KEY, visible_to(kind))) for kind in SIGHTS}
 _REQUESTER = Prepared(
     sa.select(User.id, User.organisation_id, Organisation.key.label("organisation"))
     .outerjoin(Organisation, Organisation.id == User.organisation_id)
     .where(User.login == _KEY, User.active)
 )
 _SERVICE_GROUP = Prepared(sa.select(Group.key, Group.id).join(Service, Service.group_id == Group.id).where(Service.key == _KEY))
+_RESTRICTED = Prepared(sa.select(Group.restricted).where(Group.id == sa.bindparam("id")))
 
 
 def find(tx: Tx, kind: FieldType, key: str) -> int | None:
@@ -92,6 +90,8 @@ _WORDS = {
 
 def requester(tx: Tx, login: str) -> Requester:
     """The active user with this login. Raises `DeskError` (`invalid_input`) at `/requester`."""
+    if login == tx.actor.login and tx.actor.id is not None:
+        return Requester(tx.actor.id, tx.actor.organisation_id, tx.actor.organisation)
     row = tx.session.first(_REQUESTER, key=login)
     if row is None:
         message = f"There is no active user “{login}”."
@@ -103,3 +103,8 @@ def supporting_group(tx: Tx, service: str) -> tuple[str, int] | None:
     """The group that supports a service, if one does: its key and row id."""
     row = tx.session.first(_SERVICE_GROUP, key=service)
     return None if row is None else (row.key, row.id)
+
+
+def is_restricted(tx: Tx, group_id: int | None) -> bool:
+    """Whether only its members see what lies with this group."""
+    return group_id is not None and bool(tx.session.one(_RESTRICTED, id=group_id).restricted)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.schema import table
-from itsm.tickets import moves, records
+from itsm.tickets import births, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
 from itsm.tickets.judging import NO_MEANING, Judge, Ruling
@@ -115,44 +115,13 @@ class Telling:
         )
         if ruling.decision is None:
             raise DeskError(Kind.INVALID, "not_created", f"The workflow takes no such ticket: {' '.join(ruling.reasons)}")
-        record = self._newborn(type_, version_id, process)
+        record = births.newborn(tx, type_, version_id, process)
         self._lay(record, ruling.decision.changes)
         record.id, record.number = next(self.pool[type_])
         record.values["number"] = record.number
         records.enter(record, ruling.decision.target, ruling.decision.category, tx.now)
-        born = {
-            "type": type_,
-            "number": record.number,
-            "workflow": process.workflow.digest,
-            "to": record.state,
-            "category": record.category,
-            "opened_by": tx.actor.login,
-            "changes": {name: [None, value] for name, value in record.values.items() if value is not None},
-        }
-        records.append(tx, record, "created", {**born, **_override(ruling), **imported})
+        records.append(tx, record, "created", {**births.told(tx, record), **_override(ruling), **imported})
         return record, ruling
-
-    def _newborn(self, type_: str, version_id: int, process: Process) -> Record:
-        now, initial = self.tx.now, process.workflow.initial
-        return Record(
-            id=0,
-            number="",
-            type=type_,
-            process=process,
-            workflow_version_id=version_id,
-            state=initial,
-            category=process.workflow.category(initial).value,
-            values={"created_at": now, "updated_at": now},
-            ids={},
-            entered_state_at=now,
-            resolved_at=None,
-            closed_at=None,
-            work_minutes=0,
-            event_count=0,
-            chain=b"",
-            opened_by_id=self.tx.actor.id,
-            is_new=True,
-        )
 
     # Writing down
 

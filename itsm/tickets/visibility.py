@@ -6,7 +6,7 @@ counts or cuts. A ticket one may not see is answered like one that does not exis
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -14,9 +14,12 @@ from itsm.people.access import Actor, Permission
 from itsm.people.models import Group, Membership
 from itsm.tickets.models import Reader, Ticket
 
+SIGHTS: Final = ("everything", "staff", "organisation", "own")
+"""The kinds of sight there are; a statement about tickets is prepared once for each."""
+
 
 def sight(actor: Actor) -> str:
-    """Which rule applies to the actor: `everything` (the desk itself), `staff`, `organisation` or `own`."""
+    """Which rule applies to the actor; `everything` is for the desk itself."""
     if actor.is_system:
         return "everything"
     if actor.may(Permission.READ_ALL):

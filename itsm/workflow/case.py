@@ -42,8 +42,8 @@ class Fact(StrEnum):
 class Case:
     """The facts of one ticket, read only.
 
-    `values` holds built-in and declared fields by name (absent means null), and the ticket's `number`. `tasks` counts work tasks by
-    {open, total, failed}; `approvals` counts approvals of the current round by {pending, approved, rejected, total};
+    `values` holds built-in and declared fields by name (absent means null), and the ticket's `number`. `tasks` counts work
+    tasks by {open, total, failed}; `approvals` counts approvals of the current round by {pending, approved, rejected, total};
     `links` counts links by kind. Facts that `Process.needs` did not name may be left empty.
     """
 

@@ -1,7 +1,7 @@
 """Who gets what from which route: every route, every kind of person, tickets of one's own, of others, and confidential ones.
 
-The tables below are what the desk promises, written by hand and not taken from the code: a route that is not in them fails, and so
-does any answer that differs (attacks A-01, A-70, A-83).
+The tables below are what the desk promises, written by hand and not taken from the code: a route that is not in them fails,
+and so does any answer that differs (attacks A-01, A-70, A-83).
 """
 
 from __future__ import annotations
@@ -112,14 +112,12 @@ ON_TICKETS: dict[str, OnTicket] = {
     "tickets.edit": OnTicket(edit, may=AGENTS - ONLY_LOOK, requester=False),
     "transitions.fire": OnTicket(escalate, may=AGENTS - ONLY_LOOK),
     "comments.write": OnTicket(post("/comments", {"body": "A word.", "visibility": "public"}), may=PART_TAKERS),
-    "attachments.attach": OnTicket(attach, may=PART_TAKERS),
+    "attachments.attach": OnTicket(attach, may=PART_TAKERS, needs=EVERYONE - {"au1"}),
     "links.tie": OnTicket(tie, may=PART_TAKERS),
     "links.untie": OnTicket(untie, may=PART_TAKERS),
     "watchers.add": OnTicket(watch_oneself, may=PART_TAKERS),
     "watchers.remove": OnTicket(watch_no_longer, may=PART_TAKERS),
-    "tasks.add": OnTicket(
-        post("/tasks", {"title": "Cable", "fields": {"group": "network"}}), may=PART_TAKERS, requester=False, needs=WORKERS
-    ),
+    "tasks.add": OnTicket(post("/tasks", {"title": "Cable"}), may=PART_TAKERS, requester=False, needs=WORKERS),
     "work.book": OnTicket(post("/work", {"minutes": 5}), may=PART_TAKERS, requester=False, needs=WORKERS),
 }
 

@@ -1,9 +1,9 @@
 """A-78: every state × every trigger × every kind of person, over HTTP, against a reference read from the YAML by other means.
 
-The reference knows nothing of the engine. It reads `from`, `by` and `to` out of the files with a plain YAML parser and says which of
-these answers is right: not there, look but do not touch, no such trigger, wrong state, not for you — or let through, in which case the
-engine may still find a condition, a requirement or an invariant in the way, but a move that succeeds must end where a branch
-that is open to this person leads.
+The reference knows nothing of the engine. It reads `from`, `by` and `to` out of the files with a plain YAML parser and says
+which of these answers is right: not there, look but do not touch, no such trigger, wrong state, not for you — or let through,
+in which case the engine may still find a condition, a requirement or an invariant in the way, but a move that succeeds must
+end where a branch that is open to this person leads.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ TICKETS = table(Ticket)
 PUT = Prepared(
     sa.update(TICKETS)
     .where(TICKETS.c.number == sa.bindparam("n"))
-    .values(
-        {name: sa.bindparam(name) for name in ("state", "category", "fields", "group_id", "assignee_id")}
-    )
+    .values({name: sa.bindparam(name) for name in ("state", "category", "fields", "group_id", "assignee_id")})
     .returning(TICKETS.c.event_count)
 )
 GROUP = Prepared(sa.select(Group.id).where(Group.key == "network"))
@@ -123,7 +121,9 @@ def test_every_cell_answers_as_the_yaml_says(api: Api, name: str) -> None:
                 version = _put(api, number, state, category, given)
                 expected, targets = reference.verdict(login, PEOPLE[login][0], state, trigger)
                 seen, ended = _fire(api, login, number, trigger, version)
-                right = ended in targets if seen == "moved" else (seen == expected or (expected == "through" and seen in THROUGH))
+                right = (
+                    ended in targets if seen == "moved" else (seen == expected or (expected == "through" and seen in THROUGH))
+                )
                 if not right or (seen == "moved" and expected != "through"):
                     wrong.append(f"{login} {trigger} in {state}: {seen} {ended}, expected {expected} {targets}")
     assert wrong == []

@@ -140,6 +140,23 @@ def test_a_link_is_told_on_both_ends_and_kept_once(desk: Desk) -> None:
     assert kinds.count("linked") == 2
 
 
+def test_a_link_that_reads_alike_from_both_ends_is_kept_once_too(desk: Desk) -> None:
+    one, other = Doing(desk, "g1").create(), Doing(desk, "g1").create()
+    Doing(desk, "g1").link(one, "related_to", other)
+    with pytest.raises(DeskError, match="linked so already"):
+        Doing(desk, "g1").link(other, "related_to", one)
+
+
+def test_what_fails_after_the_commit_is_no_failure_of_the_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Doing(desk, "g1").create(), Doing(desk, "g1").create()
+
+    def fails(_ticket: int) -> None:
+        raise RuntimeError("the network cable")
+
+    monkeypatch.setattr(desk, "run_followup", fails)
+    assert Doing(desk, "g1").link(one, "related_to", other)
+
+
 def test_the_resolution_of_a_problem_wakes_the_incidents_that_wait_for_it(desk: Desk) -> None:
     incident = an_incident_in_progress(desk)
     agent = Doing(desk, "g1")

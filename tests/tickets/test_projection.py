@@ -6,6 +6,8 @@ import contextlib
 import random
 from datetime import timedelta
 
+import pytest
+
 from itsm.app import Service
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
@@ -52,6 +54,19 @@ def test_rebuilding_every_row_from_its_events_finds_no_difference(service: Servi
     service.sweeper.sweep()
     with service.desk.database.session(write=False) as session:
         assert projection.differences(session) == []
+    assert projection.verify(service.desk.database) == []
+
+
+def test_tickets_are_compared_in_portions_and_each_difference_is_told(
+    service: Service, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "TICKETS_AT_A_TIME", 2)
+    numbers = [Doing(service.desk, "ra1").create().number for _ in range(5)]
+    with service.desk.database.session() as session:
+        session.script(f"UPDATE tickets SET title = 'Altered' WHERE number = '{numbers[3]}'")
+    assert projection.verify(service.desk.database) == [
+        f"{numbers[3]}: title is 'Altered', its events say 'Screen stays black'"
+    ]
 
 
 def test_a_lively_desks_log_verifies(service: Service, clock: FrozenClock) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from itsm.workflow.definition import Category, Workflow
 from itsm.workflow.diagram.palette import PALETTE
 from itsm.workflow.diagram.picture import Arrow, Label, Node, paint
+from itsm.workflow.diagram.text import printable
 
 _SHAPES: Final = {
     Category.NEW: 'shape=box, style="filled,rounded", peripheries=1',
@@ -52,6 +53,6 @@ def _label(label: Label) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A double-quoted string; a backslash is doubled, for `\\N` and its kin would be replaced otherwise."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    """A double-quoted string. Graphviz would replace `\\N` and its kin, and `&lt;` and its kin, by something else."""
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;").replace("\n", "\\n")
     return f'"{escaped}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itsm.workflow.definition import Category, Workflow
 from itsm.workflow.diagram.palette import PALETTE
 from itsm.workflow.diagram.picture import Arrow, Label, Node, paint
+from itsm.workflow.diagram.text import printable
 
 
 def mermaid(workflow: Workflow) -> str:
@@ -45,9 +46,11 @@ def _id(name: str) -> str:
 
 def _literal(text: str) -> str:
     """Text that Mermaid shows as it is: whatever has a meaning of its own becomes an entity code (`#35;`)."""
-    return "".join(char if char.isalnum() or char in " -_.,()/→↻" else f"#{ord(char)};" for char in " ".join(text.split()))
+    return "".join(
+        char if char.isalnum() or char in " -_.,()/→↻" else f"#{ord(char)};" for char in " ".join(printable(text).split())
+    )
 
 
 def _yaml(text: str) -> str:
-    escaped = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    escaped = " ".join(printable(text).split()).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

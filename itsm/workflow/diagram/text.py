@@ -21,9 +21,14 @@ def width(text: str, size: float) -> float:
     return size * sum(_em(char) for char in text)
 
 
+def printable(text: str) -> str:
+    """Text without the characters that XML 1.0 (§2.2) forbids: U+FFFD stands in for each."""
+    return _FORBIDDEN.sub("\ufffd", text)
+
+
 def literal(text: str) -> str:
-    """Text for XML, meant as it stands: markup is escaped, a character that XML 1.0 (§2.2) forbids is replaced by U+FFFD."""
-    return escape_xml(_FORBIDDEN.sub("\ufffd", text), {'"': "&quot;", "'": "&#39;"})
+    """Text for XML, meant as it stands: markup is escaped."""
+    return escape_xml(printable(text), {'"': "&quot;", "'": "&#39;"})
 
 
 def shortened(text: str, longest: int) -> str:

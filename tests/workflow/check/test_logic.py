@@ -83,7 +83,7 @@ def condition(text: str) -> Condition:
     return Condition(compiled(text).tree)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CONDITIONS, st.fixed_dictionaries(VALUES), st.fixed_dictionaries({name: st.integers(0, 2) for name in VALUES}))
 def test_what_comes_out_is_among_what_was_said_may_come_out(text: str, values: dict[str, object], veil: dict[str, int]) -> None:
     """However little is known of the values: all of one, that it is filled, or nothing."""
@@ -98,7 +98,7 @@ def test_what_comes_out_is_among_what_was_said_may_come_out(text: str, values: d
     assert condition(text).judge(known) & came_out, (text, known)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CONDITIONS, st.fixed_dictionaries(VALUES))
 def test_what_never_holds_holds_on_no_ticket(text: str, values: dict[str, object]) -> None:
     holds = compiled(text).evaluate(values) is True
@@ -106,7 +106,7 @@ def test_what_never_holds_holds_on_no_ticket(text: str, values: dict[str, object
     assert not (holds and answer is Answer.NO), text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CONDITIONS, CONDITIONS, st.fixed_dictionaries(VALUES))
 def test_what_follows_from_a_condition_holds_wherever_that_holds(
     premise: str, conclusion: str, values: dict[str, object]

@@ -36,12 +36,12 @@ def test_nothing_is_found_in_the_practice_of_the_page() -> None:
     assert check({"errand": errand()}, WORDS) == []
 
 
-@pytest.mark.parametrize("code", RULES.keys() - {"too-complex"})
+@pytest.mark.parametrize("code", sorted(RULES.keys() - {"too-complex"}))
 def test_the_example_of_each_rule_is_found(code: str) -> None:
     assert code in codes(EXAMPLES[code][0])
 
 
-@pytest.mark.parametrize("code", RULES.keys() - {"too-complex"})
+@pytest.mark.parametrize("code", sorted(RULES.keys() - {"too-complex"}))
 def test_what_mends_it_mends_it_and_breaks_nothing_else(code: str) -> None:
     assert codes(EXAMPLES[code][1]) == []
 
@@ -50,7 +50,7 @@ FOLLOWS = {"condition-never-holds": {"unreachable-state", "no-way-to-closed"}}
 """What follows from a transition that can never be made."""
 
 
-@pytest.mark.parametrize("code", RULES.keys() - {"too-complex"})
+@pytest.mark.parametrize("code", sorted(RULES.keys() - {"too-complex"}))
 def test_an_example_shows_one_fault_and_perhaps_what_follows_from_it(code: str) -> None:
     errors = [other for other in codes(EXAMPLES[code][0]) if RULES[other].severity is Severity.ERROR]
     assert set(errors) <= {code, *FOLLOWS.get(code, ())}
