@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -56,7 +57,7 @@ def import_(
     desk: Desk = wiring.build(from_environment()).desk
     migrate.refuse_unless_current(desk.database)
     try:
-        found = read_mapping(mapping, _published(desk), desk.vocabulary)
+        found = read_mapping(mapping, _Published(desk), desk.vocabulary)
         with opened_log(file, found) as log, _Errors(errors or Path(f"{file.name}.errors.jsonl")) as told:
             importing = Import(desk, found, Refused(refused), str(file), told.add)
             with _Progress(file.name, hidden=as_json) as progress:
@@ -72,16 +73,28 @@ def import_(
     sys.exit(0 if report.complete else 1)
 
 
-def _published(desk: Desk) -> dict[str, Workflow]:
-    """The workflows that new tickets are born with."""
-    from itsm.people.access import SYSTEM
-    from itsm.tickets import publishing
+class _Published(Mapping[str, "Workflow"]):
+    """The workflows that new tickets are born with, each compiled when it is asked for."""
 
-    with desk.reading(SYSTEM) as tx:
-        versions = publishing.current(tx)
-    if not versions:
-        raise DeskError(Kind.SETUP, "no_workflows", "No workflow has been published yet: run `itsm init`.")
-    return {one.name: desk.processes.get(one.id, partial(str, one.source)).workflow for one in versions}
+    def __init__(self, desk: Desk) -> None:
+        from itsm.people.access import SYSTEM
+        from itsm.tickets import publishing
+
+        self._processes = desk.processes
+        with desk.reading(SYSTEM) as tx:
+            self._versions = {version.name: version for version in publishing.current(tx)}
+        if not self._versions:
+            raise DeskError(Kind.SETUP, "no_workflows", "No workflow has been published yet: run `itsm init`.")
+
+    def __getitem__(self, name: str) -> Workflow:
+        version = self._versions[name]
+        return self._processes.get(version.id, partial(str, version.source)).workflow
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._versions)
+
+    def __len__(self) -> int:
+        return len(self._versions)
 
 
 class _Errors:

@@ -47,6 +47,11 @@ _MEMBER = Prepared(
 _JOIN = Prepared(
     sa.insert(_MEMBERSHIPS).values(user_id=sa.bindparam("user"), group_id=sa.bindparam("group"), access=sa.bindparam("access"))
 )
+_SET_ACCESS = Prepared(
+    sa.update(_MEMBERSHIPS)
+    .where(_MEMBERSHIPS.c.user_id == sa.bindparam("user"), _MEMBERSHIPS.c.group_id == sa.bindparam("group"))
+    .values(access=sa.bindparam("granted"))
+)
 _LEAVE = Prepared(
     sa.delete(_MEMBERSHIPS).where(
         _MEMBERSHIPS.c.user_id == sa.bindparam("user"), _MEMBERSHIPS.c.group_id == sa.bindparam("group")
@@ -143,11 +148,16 @@ def user_id(session: Session, login: str) -> int:
 
 
 def join(session: Session, login: str, group: str, now: datetime, actor: str, access: str = "full") -> None:
-    """Make a user a member of a group; `access` is `full` or `read`. Raises `not_found`."""
+    """Make a user a member of a group with `full` or `read` access, also one who is with the other. Raises `not_found`."""
     user, group_id = user_id(session, login), _group_id(session, group)
-    if session.first(_MEMBER, user=user, group=group_id) is None:
+    member = session.first(_MEMBER, user=user, group=group_id)
+    if member is not None and member.access == access:
+        return
+    if member is None:
         session.run(_JOIN, user=user, group=group_id, access=access)
-        tell(session, now, actor, "joined", {"login": login, "group": group, "access": access})
+    else:
+        session.run(_SET_ACCESS, user=user, group=group_id, granted=access)
+    tell(session, now, actor, "joined", {"login": login, "group": group, "access": access})
 
 
 def leave(session: Session, login: str, group: str, now: datetime, actor: str) -> None:

@@ -11,20 +11,32 @@ from itsm.platform.errors import DeskError, Kind
 from itsm.workflow import source
 
 
+def entries(path: Path) -> dict[str, dict[str, Any]]:
+    """What a file of `config/` says under each key, which may be nothing.
+
+    Raises `DeskError` (`bad_configuration`) with each fault's place.
+    """
+    node, findings = source.parse_file(path)
+    if not findings and not isinstance(node, source.Mapping):
+        raise DeskError(Kind.SETUP, "bad_configuration", f"{path}: {path.stem} are expected")
+    if findings:
+        words = "; ".join(f"{finding.at}: {finding.message}" for finding in findings)
+        raise DeskError(Kind.SETUP, "bad_configuration", words)
+    said: dict[str, Any] = source.plain(node)  # type: ignore[assignment, arg-type]  # a Mapping node gives a dict
+    told = {key: {} if says is None else says for key, says in said.items()}
+    faults = [f"{path}: {key}: a mapping is expected" for key, says in told.items() if not isinstance(says, dict)]
+    if faults:
+        raise DeskError(Kind.SETUP, "bad_configuration", "; ".join(faults))
+    return told
+
+
 def load(path: Path) -> Roles:
     """The roles of an installation.
 
     Raises `DeskError` (`bad_configuration`) naming every fault: text that is no YAML, an unknown permission or included role,
     roles that include each other.
     """
-    text, findings = source.read(path)
-    node = None
-    if text is not None:
-        node, findings = source.parse(text, str(path))
-    if findings or not isinstance(node, source.Mapping):
-        words = "; ".join(f"{finding.at}: {finding.message}" for finding in findings) or f"{path}: roles are expected"
-        raise DeskError(Kind.SETUP, "bad_configuration", words)
-    told: dict[str, Any] = source.plain(node)  # type: ignore[assignment]  # a Mapping node gives a dict
+    told = entries(path)
     faults = [
         f"{path}: {role}: there is no permission {word}"
         for role, says in told.items()

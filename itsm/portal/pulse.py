@@ -38,13 +38,10 @@ _ACTIVE_BY_QUEUE = Prepared(
     .where(Ticket.category.in_([category.value for category in ACTIVE]), Group.restricted.is_not(True))
     .group_by(Group.name, Ticket.category)
 )
-_BY_STATE = Prepared(
-    sa.select(Ticket.type, Ticket.state, sa.func.count().label("n"))
-    .select_from(Ticket)
-    .outerjoin(Group, Group.id == Ticket.group_id)
-    .where(Group.restricted.is_not(True))
-    .group_by(Ticket.type, Ticket.state)
-)
+_STATES = sa.select(Ticket.type, Ticket.state, sa.func.count().label("n")).group_by(Ticket.type, Ticket.state)
+_BY_STATE = Prepared(_STATES)
+_OF_RESTRICTED_BY_STATE = Prepared(_STATES.where(Ticket.group_id.in_(sa.select(Group.id).where(Group.restricted))))
+"""Counted apart and taken off, so that an index still answers the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +137,8 @@ def _queues(tx: Tx) -> list[Queue]:
 
 def _practices(tx: Tx) -> list[Practice]:
     counts: dict[tuple[str, str], int] = {(row.type, row.state): row.n for row in tx.session.all(_BY_STATE)}
+    for row in tx.session.all(_OF_RESTRICTED_BY_STATE):
+        counts[row.type, row.state] -= row.n
     return [_practice(tx, version, counts) for version in publishing.current(tx)]
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from itsm.people.models import Group
 from itsm.platform.database import Prepared, Session
+from itsm.platform.errors import not_found
 from itsm.platform.schema import table
 from itsm.services.models import ConfigurationItem, Service
 
@@ -26,11 +27,16 @@ _INSERT_ITEM = Prepared(
 
 
 def ensure_service(session: Session, key: str, name: str, group: str | None) -> int:
-    """The service with this key, made if it is not there yet; `group` is the key of the group that supports it."""
+    """The service with this key, made if it is not there yet; `group` is the key of the group that supports it.
+
+    Raises `not_found` for a group that does not exist.
+    """
     row = session.first(_SERVICE, key=key)
     if row is not None:
         return int(row.id)
     supporter = session.first(_GROUP, key=group) if group is not None else None
+    if group is not None and supporter is None:
+        raise not_found("group", group)
     return int(session.one(_INSERT_SERVICE, key=key, name=name, group=supporter.id if supporter else None).id)
 
 

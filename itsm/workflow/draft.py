@@ -112,7 +112,7 @@ class Draft:
                 return f"cannot be changed while the ticket is in {state.name}"
             if occasion is Occasion.EDIT and field.name in state.hidden:
                 return f"is not in use while the ticket is in {state.name}"
-        return sentences.editors(field, self.case.values) if self.words.isdisjoint(field.edit) else None
+        return sentences.editors(field, self.told()) if self.words.isdisjoint(field.edit) else None
 
     def blame(self, reason: Reason, compiled: Compiled) -> None:
         """Add a reason that an expression gave."""
@@ -214,6 +214,12 @@ class Draft:
             if name.partition(".")[0] in ("tasks", "approvals", "links", "comment") or self._sees_name(name)
         ]
         return f": {', '.join(parts)}" if parts else ""
+
+    def told(self) -> Mapping[str, Value]:
+        """Who the ticket's people are, as far as this person may know: what a refusal may name."""
+        known = (self.book.fields[name] for name in ("requester", "assignee", "group"))
+        shown = (field.name for field in known if self.book.shows(field, self.case.state, self.words))
+        return {name: self.case.values.get(name) for name in shown}
 
     def _sees_name(self, name: str) -> bool:
         root, _, rest = name.partition(".")

@@ -245,7 +245,7 @@ class Process:
         if not draft.failed:
             here = (rule.branch.by for rule in self._from[draft.case.state] if rule.branch.trigger == trigger)
             words = dict.fromkeys(chain.from_iterable(here))
-            draft.reasons.append(sentences.not_allowed(trigger, words, draft.situation.person, draft.case.values))
+            draft.reasons.append(sentences.not_allowed(trigger, words, draft.situation.person, draft.told()))
 
     def _blame_condition(self, draft: Draft, rule: BranchRule) -> None:
         if rule.condition is not None:

@@ -21,16 +21,16 @@ def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 
 def who(words: Iterable[str], values: Mapping[str, Value]) -> str:
-    """The people that words of `by` or `edit` mean on this ticket."""
+    """The people that words of `by` or `edit` mean on this ticket; those not in `values` are not to be named."""
     return choice_list([_who(word, values) for word in words] or ["nobody"])
 
 
 def _who(word: str, values: Mapping[str, Value]) -> str:
     match word:
         case "requester" | "assignee":
-            return f"the {word} ({values.get(word) or 'there is none'})"
+            return f"the {word} ({values[word] or 'there is none'})" if word in values else f"the {word}"
         case "group":
-            return f"members of its group ({values.get('group') or 'none is set'})"
+            return f"members of its group ({values['group'] or 'none is set'})" if word in values else "members of its group"
         case "approver" | "watcher":
             return f"its {word}s"
         case "system":
