@@ -43,7 +43,7 @@ class Install(NamedTuple):
 
     @property
     def token(self) -> str:
-        return re.findall(r"itsm_\S+", self.said)[0]
+        return str(re.findall(r"itsm_\S+", self.said)[0])
 
 
 def install(home: Path, url: str | None) -> Install:

@@ -13,6 +13,9 @@ from tests.attacks.prey import BODIES, paths
 from tests.attacks.test_what_is_written import Place
 
 FILTERS = ("type", "state", "group", "assignee", "requester", "service", "ci", "parent")
+THOROUGH = ("type", "group", "sort", "q", "cursor", "limit")
+"""One parameter of each kind gets everything, the others a quarter."""
+
 PARAMETERS = (*FILTERS, "category", "sort", "limit", "cursor", "q")
 
 INJECTIONS = (
@@ -48,7 +51,7 @@ def test_no_parameter_is_ever_part_of_a_statement(api: Api, statements: list[str
         for several in ("a,b", "a,b,c", "a,b,c,d") if name in FILTERS else ():
             caller.get(f"/tickets?{name}={several}")
         texts = set(statements)
-        for injection in INJECTIONS:
+        for injection in INJECTIONS if name in THOROUGH else INJECTIONS[::4]:
             statements.clear()
             before = time.thread_time()
             reply = caller.get(f"/tickets?{name}={quote(injection)}")

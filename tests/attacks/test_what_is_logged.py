@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from itertools import count
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -60,7 +61,9 @@ def test_no_secret_and_no_confidence_is_logged(api: Api, caplog: pytest.LogCaptu
             path = route.full_path.format(**paths(prey, number, file))
             body = dict(BODIES.get(endpoint, {}))
             body.update({name: prey.canaries["note"] for name in ("title", "body", "comment", "note") if name in body})
-            send = {"data": upload()} if route.upload else {"body": body or None}
+            send: dict[str, Any] = {"body": body or None}
+            if route.upload:
+                send = {"data": upload()}
             api(login).call(route.method, path, If_Match="*", **send)
     stumble = Stumble(api)
     fresh = api("rb1").opens(title=prey.canaries["hidden title"])
@@ -77,7 +80,7 @@ def test_no_secret_and_no_confidence_is_logged(api: Api, caplog: pytest.LogCaptu
     for login, method, path, body in flows:
         for nth in count(1):
             stumble.at(nth)
-            key = {"Idempotency_Key": prey.canaries["note"]} if method == "POST" else {}
+            key: dict[str, Any] = {"Idempotency_Key": prey.canaries["note"]} if method == "POST" else {}
             reply = api(login).call(method, path, body=body, If_Match="*", **key)
             stumble.never()
             if not stumble.failed:
@@ -136,7 +139,7 @@ def test_a_forced_fault_is_told_by_its_number_alone_on_every_route(api: Api, deb
         path = route.full_path.format(
             number=number, attachment_id=1, link_id=1, login="g1", approval_id=1, name="incident", version="0"
         )
-        send = {"data": upload()} if route.upload else {"json": BODIES[endpoint]} if endpoint in BODIES else {}
+        send: dict[str, Any] = {"data": upload()} if route.upload else {"json": BODIES[endpoint]} if endpoint in BODIES else {}
         api.desk.database.on_statement = stumble
         response = debugging.open(
             path, method=route.method, headers={"Authorization": f"Bearer {token}", "If-Match": "*"}, **send

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -26,13 +27,13 @@ OUTSIDERS = ("ra1", "ma", "ap1", "g1", "ad1", "int1")
 ON_TICKETS = {name: route for name, route in ROUTES.items() if "{number}" in route.path}
 
 
-def send(caller: Caller, endpoint: str, prey: Prey, number: str, file: str, **headers: str) -> Reply:
+def send(caller: Caller, endpoint: str, prey: Prey, number: str, file: str, **headers: Any) -> Reply:
     """A sound request to a route, about this ticket."""
     route = ROUTES[endpoint]
     path = route.full_path.format(**paths(prey, number, file))
     if route.upload:
         return caller.call(route.method, path, data=upload(), **headers)
-    if_match = {"If_Match": "*"} if route.if_match else {}
+    if_match: dict[str, Any] = {"If_Match": "*"} if route.if_match else {}
     return caller.call(route.method, path, body=BODIES.get(endpoint), **if_match, **headers)
 
 
@@ -60,7 +61,7 @@ def test_no_method_and_no_override_does_anything_to_a_hidden_ticket(api: Api, pr
     for override in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method"):
         for claimed in ("PATCH", "DELETE", "PUT", "GET"):
             for method in ("GET", "POST"):
-                header = {override.replace("-", "_").capitalize(): claimed}
+                header: dict[str, Any] = {override.replace("-", "_").capitalize(): claimed}
                 assert prey.leaks(api("ra1").call(method, path, If_Match="*", **header)) == []
                 reply = api("ra1").call(method, f"{path}?_method={claimed}", If_Match="*")
                 assert reply.status in (404, 405, 422)

@@ -17,7 +17,7 @@ from tests.attacks.prey import BODIES, paths, upload
 COLUMNS = sorted({column.name for each in Base.metadata.sorted_tables for column in each.columns})
 """The name of every column there is."""
 
-MORE = (
+MORE: tuple[str, ...] = (
     "is_admin",
     "admin",
     "role",
@@ -49,7 +49,17 @@ WRITABLE = {
 INCIDENT_FIELDS = {"impact", "urgency", "pending_reason", "resolution_code", "resolution", "duplicate_of"}
 """What agents may write of an incident's own fields; all other names are refused in `fields`."""
 
-KEPT = ("state", "category", "closed_at", "resolved_at", "entered_state_at", "created_at", "updated_at", "number", "priority")
+KEPT: tuple[str, ...] = (
+    "state",
+    "category",
+    "closed_at",
+    "resolved_at",
+    "entered_state_at",
+    "created_at",
+    "updated_at",
+    "number",
+    "priority",
+)
 KEPT += (
     "priority_rank",
     "work_minutes",
@@ -163,7 +173,15 @@ def test_a_requester_hands_nothing_to_anybody_and_judges_no_impact(api: Api) -> 
     assert rows(api) == before
 
 
-HEADERS = ("X-On-Behalf-Of", "On-Behalf-Of", "X-Remote-User", "Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-User")
+HEADERS: tuple[str, ...] = (
+    "X-On-Behalf-Of",
+    "On-Behalf-Of",
+    "X-Remote-User",
+    "Remote-User",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-User",
+)
 HEADERS += (
     "X-Real-User",
     "From",
