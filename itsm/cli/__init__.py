@@ -30,6 +30,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "calendar": ("itsm.cli.calendar", "calendar"),
     "import": ("itsm.cli.importing", "import_"),
     "audit": ("itsm.cli.audit", "audit"),
+    "timer": ("itsm.cli.timers", "timer"),
 }
 
 _EXIT_CODES = {Kind.SETUP: 78, Kind.UNAVAILABLE: 75, Kind.FORBIDDEN: 77, Kind.NOT_FOUND: 66}

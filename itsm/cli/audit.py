@@ -25,11 +25,10 @@ def verify(wiring: Wiring, with_projection: bool, noted: tuple[str, ...], as_jso
     """Check every link, seal and checkpoint of the log. Exit 1 when anything was flipped, deleted, inserted or cut off."""
     desk = wiring.build(from_environment()).desk
     migrate.refuse_unless_current(desk.database)
-    report = log.verify(desk.database, desk.audit_key, noted=[bytes.fromhex(mark) for mark in noted])
+    report = log.verify(desk.database, desk.audit_key, noted=[_read(mark) for mark in noted])
     faults = [str(fault) for fault in report.findings]
     if with_projection:
-        with desk.database.session(write=False) as session:
-            faults += projection.differences(session)
+        faults += projection.verify(desk.database)
     if as_json:
         print_json({"rows": report.rows, "sound": not faults, "faults": faults})
     else:
@@ -50,3 +49,10 @@ def mark(wiring: Wiring) -> None:
     with desk.database.session(write=False) as session:
         last = made or log.latest(session)
     click.echo(last.mark.hex() if last else "There is nothing to mark yet.")
+
+
+def _read(noted: str) -> bytes:
+    try:
+        return bytes.fromhex(noted)
+    except ValueError as error:
+        raise click.BadParameter(f"“{noted}” is no mark as `itsm audit mark` prints them", param_hint="--noted") from error

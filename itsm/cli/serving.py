@@ -129,6 +129,7 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
                 "post_worker_init": after_start,
                 "worker_exit": before_exit,
                 "control_socket_disable": True,
+                "forwarder_headers": "",  # nothing a client sends may rewrite the path that rules are judged on
                 "proc_name": "itsm",
                 "loglevel": os.environ.get("ITSM_LOG_LEVEL", "warning"),
             }.items():

@@ -379,6 +379,12 @@ def forbid_rewriting() -> None:
                 f"CREATE TRIGGER {table}_no_{deed.lower()} BEFORE {deed} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
+        # REPLACE deletes without asking the trigger on DELETE (sqlite.org/lang_conflict.html)
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
 
 
 def create_search() -> None:
@@ -404,8 +410,8 @@ def create_search_table(table: str, index: str, columns: tuple[str, ...]) -> Non
     listed = ", ".join(columns)
     old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
     changed = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
-    remove = f"INSERT INTO {index} ({index}, rowid, {listed}) VALUES ('delete', old.id, {old});"  # noqa: S608
-    add = f"INSERT INTO {index} (rowid, {listed}) VALUES (new.id, {new});"  # noqa: S608
+    remove = f"INSERT INTO {index} ({index}, rowid, {listed}) VALUES ('delete', old.id, {old});"
+    add = f"INSERT INTO {index} (rowid, {listed}) VALUES (new.id, {new});"
     op.execute(
         f"CREATE VIRTUAL TABLE {index} USING fts5({listed}, content='{table}', content_rowid='id', "
         "tokenize='unicode61 remove_diacritics 2', prefix='2 3')"

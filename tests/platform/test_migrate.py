@@ -113,14 +113,19 @@ def test_a_newer_schema_is_refused_and_left_alone(bare: Database) -> None:
     assert rows(bare, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
-@pytest.mark.parametrize("deed", ["UPDATE {} SET id = id + 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize(
+    "deed",
+    ["UPDATE {} SET id = id + 1", "DELETE FROM {}", "TRUNCATE {} CASCADE", "REPLACE INTO {} SELECT * FROM {}"],
+)
 @pytest.mark.parametrize("table", ["ticket_events", "people_events", "audit_checkpoints"])
 def test_history_cannot_be_rewritten(database: Database, table: str, deed: str) -> None:
     if "TRUNCATE" in deed and not database.is_postgresql:
         pytest.skip("SQLite has no TRUNCATE")
+    if "REPLACE" in deed and database.is_postgresql:
+        pytest.skip("PostgreSQL has no REPLACE")
     fill(database)
     with pytest.raises(Exception, match=f"{table} is append-only"), database.session() as session:
-        session.script(deed.format(table))
+        session.script(deed.format(table, table))
     assert count(database, table) == 1
 
 
