@@ -70,7 +70,7 @@ def event(tx: Tx, record: Record, row: TimerRow) -> None:
         counts = facts.tasks(tx, record)
         if row.payload.get("state") == facts.FAILED:
             record.happenings.append("task_failed")
-        elif counts["open"] == 0 and counts["failed"] == 0:
+        elif counts["open"] == 0 and counts["failed"] == 0 and counts["done"] > 0:
             record.happenings.append("tasks_done")
     if facts.open_children(tx, record) == 0:
         record.happenings.append("children_closed")

@@ -17,8 +17,8 @@ from itsm.workflow.definition import Category
 TASK = "task"
 """The type of a work task."""
 
-FAILED = "failed"
-"""The state in which the work task's life cycle ends without success."""
+FAILED, CANCELLED = "failed", "cancelled"
+"""The states in which the work task's life cycle ends without success, and without having been done."""
 
 INVERSE_KINDS = {
     "duplicate_of": "duplicated_by",
@@ -63,14 +63,16 @@ def gather(tx: Tx, record: Record, needs: frozenset[Fact]) -> dict[str, Any]:
 
 
 def tasks(tx: Tx, record: Record) -> dict[str, int]:
-    """How many work tasks the ticket has: open, total, failed."""
-    counts = {"open": 0, "total": 0, "failed": 0}
+    """How many work tasks the ticket has: open, total, failed, and done."""
+    counts = {"open": 0, "total": 0, "failed": 0, "done": 0}
     if record.is_new:
         return counts
     for row in tx.session.all(_TASKS, id=record.id):
         counts["total"] += row.n
         if row.category not in {Category.RESOLVED, Category.CLOSED}:
             counts["open"] += row.n
+        elif row.state not in {FAILED, CANCELLED}:
+            counts["done"] += row.n
         if row.state == FAILED:
             counts["failed"] += row.n
     return counts

@@ -196,6 +196,18 @@ def test_tasks_hold_back_the_fulfilment_and_their_end_brings_it(desk: Desk) -> N
     assert agent.read(record).state == "fulfilled"
 
 
+def test_tasks_that_were_all_cancelled_fulfil_nothing(desk: Desk) -> None:
+    agent = Doing(desk, "g1")
+    record = agent.create(
+        "request", "A laptop", requester="ra1", fields={"approval_required": False, "fulfilment_model": "goods"}
+    )
+    agent.fire(record, "assign", group="desktop")
+    agent.fire(record, "start")
+    for number in ("TSK0000001", "TSK0000002"):
+        agent.fire(number, "cancel", "Not needed.")
+    assert agent.read(record).state == "in_progress"
+
+
 def test_nobody_is_told_twice_and_nobody_of_his_own_deed(desk: Desk) -> None:
     record = Doing(desk, "ra1").create()
     Doing(desk, "g1").fire(record, "assign", group="network")
