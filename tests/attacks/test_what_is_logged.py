@@ -132,7 +132,7 @@ def test_a_forced_fault_is_told_by_its_number_alone_on_every_route(api: Api, deb
     number = api("ra1").opens()
 
     def stumble(_: str) -> None:
-        raise ZeroDivisionError("canary: at /work/secret.py")
+        raise ZeroDivisionError("canary: at /srv/secret.py")
 
     failed = 0
     for endpoint, route in ROUTES.items():
