@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
@@ -31,8 +32,9 @@ _CURRENT = Prepared(
 )
 _LINKS, _WATCHERS, _WORK = table(Link), table(Watcher), table(WorkEntry)
 _INSERT_LINK = Prepared(
-    sa.insert(_LINKS)
+    postgresql.insert(_LINKS)
     .values({name: sa.bindparam(name) for name in ("source_id", "target_id", "kind", "at")})
+    .on_conflict_do_nothing(index_elements=["source_id", "target_id", "kind"])  # the same in both databases
     .returning(_LINKS.c.id)
 )
 _SAME_LINK = Prepared(
@@ -197,7 +199,10 @@ def _ends(one: int, kind: str, other: int) -> tuple[int, int, str]:
 def _keep_link(tx: Tx, record: Record, kind: str, other_id: int, other: str) -> int:
     source, target, kept = _ends(record.id, kind, other_id)
     record.neighbours = None
-    link_id = int(tx.session.one(_INSERT_LINK, source_id=source, target_id=target, kind=kept, at=tx.now).id)
+    row = tx.session.first(_INSERT_LINK, source_id=source, target_id=target, kind=kept, at=tx.now)
+    if row is None:  # said from the other end at this very moment; who runs again finds it
+        raise DeskError(Kind.UNAVAILABLE, "busy", "Another change got in the way; try again.", retry_after=1)
+    link_id = int(row.id)
     records.append(tx, record, "linked", {"link": link_id, "kind": kind, "number": other})
     back = {"event": "linked", "link": link_id, "kind": inverse(kind), "number": record.number}
     cascades.queue(tx, cascades.NOTE, record, [other_id], "linked", back)

@@ -12,6 +12,7 @@ from itsm.platform.errors import DeskError
 from itsm.platform.work import OutboxMessage
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import Comment, TicketEvent
+from itsm.tickets.records import Record
 from tests.tickets.doing import Doing, an_incident_in_progress
 
 EVENTS = Prepared(
@@ -155,6 +156,26 @@ def test_what_fails_after_the_commit_is_no_failure_of_the_command(desk: Desk, mo
 
     monkeypatch.setattr(desk, "run_followup", fails)
     assert Doing(desk, "g1").link(one, "related_to", other)
+
+
+def test_a_link_said_from_both_ends_at_once_is_kept_once_and_the_other_is_told_so(desk: Desk) -> None:
+    incident, problem = Doing(desk, "ra1").create(), Doing(desk, "g1").create("problem", "The cause")
+    ends = [(incident, "caused_by", problem), (problem, "causes", incident)] * 3
+    said: list[str] = []
+
+    def say(end: tuple[Record, str, Record]) -> None:
+        try:
+            desk.database.retrying(lambda: Doing(desk, "g1").link(*end))
+            said.append("linked")
+        except DeskError as refusal:
+            said.append(refusal.errors[0].code)
+
+    threads = [threading.Thread(target=say, args=(end,)) for end in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == ["already_linked"] * 5 + ["linked"]
 
 
 def test_the_resolution_of_a_problem_wakes_the_incidents_that_wait_for_it(desk: Desk) -> None:
