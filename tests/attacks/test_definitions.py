@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from itsm.platform.database import Database
 from itsm.platform.settings import PROJECT_ROOT
-from tests import world
 from tests.api.world import Api, Reply
 
 INCIDENT = (PROJECT_ROOT / "workflows" / "incident.yaml").read_text()
@@ -72,13 +69,6 @@ EXPRESSIONS = {
     "statement": "true; drop",
     "null byte": "ticket.title == '\\0'",
 }
-
-
-@pytest.fixture(params=["sqlite"])
-def database() -> Iterator[Database]:
-    """One kind is enough: a definition that is checked comes near no database."""
-    with world.sqlite_database() as database:
-        yield database
 
 
 @pytest.fixture
