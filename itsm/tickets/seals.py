@@ -140,6 +140,9 @@ def checkpoint(database: Database, key: bytes, clock: Clock) -> Checkpoint | Non
     numbers = (previous.id + 1, to_micros(now), horizon, digest.events)
     made = Checkpoint(numbers[0], now, horizon, digest.events, mark(key, previous.mark, numbers, digest.value()))
     with database.session() as session:
+        # SQLite lets one writer in at a time, so this answers there; its trigger against REPLACE refuses before ON CONFLICT.
+        if (latest(session) or BEFORE_THE_FIRST).id != previous.id:
+            return None
         added = session.run(_ADD, id=made.id, at=made.at, last_event_id=made.last_event_id, events=made.events, mark=made.mark)
     return made if added == 1 else None
 
