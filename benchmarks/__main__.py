@@ -10,26 +10,21 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import fill, load, standing
+from benchmarks import fill, load, overdue, standing, whatif
 from benchmarks.deeds import CLIENTS, Deeds
+from benchmarks.installing import WORKERS, installation
 from benchmarks.load import Figures
 from benchmarks.raw import Raw, raw_rate
 from benchmarks.site import Site, memory, processor_seconds, stop
 from benchmarks.targets import Target
-from itsm.platform import migrate
 from itsm.platform.database import Database
 from tests import world
 
 PAGES = ("first page of a group's queue", "search for a rare word")
-WORKERS = {"sqlite": 1, "postgresql": 2}
-"""Processes of the web server: SQLite writes one at a time, and threads of one process queue for that better than processes."""
 
 
 @dataclass
@@ -130,33 +125,23 @@ def beside_the_web(kind: str, sizes: list[int]) -> list[Target]:
             idle[size] = standing.idle_sweep(database, size)
             print(f"  idle sweep with {size:>9,} timers armed{idle[size]:>9.2f} ms")
         targets.append(Target(f"{kind}: idle sweep, {size:,} timers armed, ms", idle[size], most=2))
+    rates = {}
+    for size in (sizes[0], sizes[-1]):
+        with installation(kind) as (database, _):
+            rates[size] = overdue.answered_per_second(database, size)
+        found = rates[size]
+        print(f"  thresholds beside {size:>12,} armed{found.per_second:>9,.0f} /s{found.processor_ms:>9.2f} CPU ms each")
+    targets += overdue.targets_of_rates(kind, rates)
     with installation(kind) as (database, home):
         rate = standing.imported_per_second(database, home)
         print(f"  import{rate:>41,.0f} events/s")
     targets.append(Target(f"{kind}: import, events/s", rate, least=1500))
     with installation(kind) as (database, _):
+        targets += whatif.targets(kind, database)
+    with installation(kind) as (database, _):
         rate = standing.proved_per_second(database)
         print(f"  audit verify{rate:>35,.0f} events/s")
     return [*targets, Target(f"{kind}: audit verify, events/s", rate, least=50_000)]
-
-
-@contextmanager
-def installation(kind: str) -> Iterator[tuple[Database, Path]]:
-    """A migrated database on the disk that commits in earnest, and a home beside it."""
-    with tempfile.TemporaryDirectory(prefix="itsm-bench-") as folder:
-        home = Path(folder)
-        if kind == "sqlite":
-            database = Database(f"sqlite:///{home / 'bench.db'}", statement_timeout=3600)
-        else:
-            database = Database(world.create_database("bench"), statement_timeout=3600)
-            world.commit_in_earnest()
-        migrate.upgrade(database)
-        try:
-            yield database, home
-        finally:
-            database.dispose()
-            if kind == "postgresql":
-                world.drop_database("bench")
 
 
 if __name__ == "__main__":

@@ -49,10 +49,11 @@ def fill(database: Database, tickets: int) -> None:
             with desk.transaction(agent, Channel.API) as tx:
                 commands.transition(tx, record.number, "start", {}, None, None)
     if tickets > SEEDS:
-        _multiply(database, tickets)
+        multiply(database, tickets)
 
 
-def _multiply(database: Database, tickets: int) -> None:
+def multiply(database: Database, tickets: int) -> None:
+    """Copy the first tickets and their events until there are so many."""
     copies = -(-tickets // SEEDS) - 1
     if database.is_postgresql:
         series = f"generate_series(1, {copies}) AS n"

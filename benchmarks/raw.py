@@ -95,12 +95,12 @@ class _listening:  # noqa: N801  (reads as a phrase)
             self._written[-1].append((sql, [parameters]))
             self._execute(session, sql, parameters)
 
-        def many(session: Session, statement: Any, rows: Iterable[Any]) -> None:
+        def many(session: Session, statement: Any, rows: Iterable[Any]) -> int:
             rows = list(rows)
             compiled = statement.compiled(session.dialect)
             if len(rows) > 1:  # a single one comes by `execute`
                 self._written[-1].append((compiled.sql, [compiled.bind(row) for row in rows]))
-            self._many(session, statement, rows)
+            return self._many(session, statement, rows)
 
         Session._execute, Session.run_many = execute, many  # type: ignore[method-assign]
 

@@ -11,20 +11,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from itsm.approvals import check as approval_rules
 from itsm.approvals import commands as approvals
+from itsm.approvals import handlers as approving
+from itsm.approvals import reading as approval_policies
+from itsm.approvals import stages
+from itsm.approvals.policy import Book
+from itsm.approvals.table import Conditions
+from itsm.catalog import handlers as catalog
 from itsm.people import roles
-from itsm.people.access import Roles
+from itsm.people.access import Channel, Roles
 from itsm.platform import migrate
 from itsm.platform.database import Database
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.settings import Settings
+from itsm.platform.skew import ReferenceClock
 from itsm.platform.sweeper import Sweeper
 from itsm.platform.time import Clock, SystemClock
-from itsm.tickets import due, effects, facts
+from itsm.sla import escalation, escalation_reading, sources
+from itsm.sla import handlers as clocks
+from itsm.sla.agreements import Agreements, Read
+from itsm.sla.escalation import Ladders
+from itsm.sla.keeping import Keeper
+from itsm.sla.ladders import Ladder
+from itsm.tickets import due, effects, facts, nearby
 from itsm.tickets.desk import Desk, Processes
-from itsm.workflow import calendars
+from itsm.workflow import calendars, locations
 from itsm.workflow.case import Fact
 from itsm.workflow.findings import Severity
+from itsm.workflow.locations import Location
 from itsm.workflow.vocabulary import Vocabulary, load_vocabulary
 from itsm.worktime.calendar import Calendar
 
@@ -46,30 +61,45 @@ class Configuration:
 
     vocabulary: Vocabulary
     calendars: Mapping[str, Calendar]
+    locations: Mapping[str, Location]
     roles: Roles
+    approvals: Book
+    ladders: Mapping[str, Ladder]
 
 
 def configure(settings: Settings) -> Configuration:
     """Read `config/`. Raises `DeskError` (`bad_configuration`) with every fault at FILE:LINE:COL."""
     vocabulary, told = load_vocabulary(settings.config_dir, settings.workflows_dir)
     hours, more = calendars.load_file(settings.config_dir / "calendars.yaml")
-    errors = [finding for finding in (*told, *more) if finding.severity is Severity.ERROR]
+    places, misplaced = locations.load_file(settings.config_dir / "locations.yaml", vocabulary.calendars)
+    policies, unsound = approval_policies.load_file(settings.config_dir / "approvals.yaml", vocabulary)
+    unsound += approval_rules.check(policies, {}, vocabulary)
+    ladders, misled = escalation_reading.load_file(settings.config_dir / escalation_reading.FILE, vocabulary, hours)
+    unsound += misled
+    errors = [finding for finding in (*told, *more, *misplaced, *unsound) if finding.severity is Severity.ERROR]
     if errors:
         words = "\n".join(f"{error.at}: error {error.code}: {error.message}" for error in errors)
         raise DeskError(Kind.SETUP, "bad_configuration", words)
-    return Configuration(vocabulary, hours, roles.load(settings.config_dir / "roles.yaml"))
+    return Configuration(vocabulary, hours, places, roles.load(settings.config_dir / "roles.yaml"), policies, ladders)
 
 
 def build(settings: Settings, clock: Clock | None = None, *, database: Database | None = None) -> Service:
     """A desk as configured. Raises `DeskError` like `configure`."""
     configuration = configure(settings)
-    return assemble(settings, configuration, clock or SystemClock(), database or Database(settings.database_url))
+    database = database or Database(settings.database_url)
+    return assemble(settings, configuration, clock or ReferenceClock(database, SystemClock()), database)
 
 
 def assemble(
-    settings: Settings, configuration: Configuration, clock: Clock, database: Database, processes: Processes | None = None
+    settings: Settings,
+    configuration: Configuration,
+    clock: Clock,
+    database: Database,
+    processes: Processes | None = None,
+    read_agreement: Read | None = None,
 ) -> Service:
-    """A desk from its parts; `processes` may be shared by desks of one configuration."""
+    """A desk from its parts; `processes` and `read_agreement` may be shared by desks of one configuration."""
+    keeper = Keeper(Agreements(read_agreement or sources.reader(configuration.vocabulary)))
     desk = Desk(
         database=database,
         clock=clock,
@@ -77,19 +107,43 @@ def assemble(
         roles=configuration.roles,
         vocabulary=configuration.vocabulary,
         calendars=configuration.calendars,
+        locations=configuration.locations,
         processes=processes or Processes(configuration.vocabulary),
         facts={
-            Fact.TASKS: facts.tasks,
+            Fact.TASKS: catalog.tasks,
             Fact.LINKS: facts.links,
             Fact.WATCHERS: facts.watchers,
-            Fact.APPROVALS: approvals.counts,
-            Fact.APPROVERS: approvals.approvers,
+            Fact.APPROVALS: approving.counts,
+            Fact.APPROVERS: approving.approvers,
+            Fact.DECIDERS: approving.deciders,
         },
-        effects={**effects.HANDLERS, approvals.ACTION: approvals.request},
-        recipients={"approvers": approvals.awaited},
-        subscribers=(approvals.withdraw,),
+        effects={
+            **effects.HANDLERS,
+            approvals.ACTION: approvals.request,
+            catalog.ACTION: catalog.begin,
+            escalation.ACTION: escalation.start,
+        },
+        recipients={
+            "approvers": approving.awaited,
+            "service.owner": nearby.service_owner,
+            "requester.manager": nearby.manager,
+        },
+        subscribers=(catalog.answer, approving.keep_up),
+        observers=(keeper,),
+        parts={
+            Keeper: keeper,
+            Book: configuration.approvals,
+            Conditions: Conditions(),
+            Ladders: Ladders(configuration.ladders),
+        },
     )
-    sweeper = Sweeper(desk.database, clock, due.handlers(desk))
+    handlers = {
+        **due.handlers(desk),
+        **clocks.handlers(desk, keeper),
+        stages.KIND: due.singly(desk, Channel.TIMER, approving.on_timer),
+        escalation.KIND: due.singly(desk, Channel.TIMER, escalation.due),
+    }
+    sweeper = Sweeper(desk.database, clock, handlers, together=clocks.together(desk, keeper))
     desk.run_followup = sweeper.sweep_ticket
     return Service(desk, sweeper)
 

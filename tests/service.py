@@ -22,6 +22,9 @@ from itsm.platform.schema import table
 from itsm.platform.settings import PROJECT_ROOT, Settings
 from itsm.platform.time import Clock
 from itsm.services import commands as services
+from itsm.sla import sources
+from itsm.sla.agreements import Read, Source
+from itsm.sla.agreements import publish as publish_agreement
 from itsm.tickets.desk import Desk, Processes
 from itsm.tickets.models import NumberCounter, WorkflowVersion
 from itsm.workflow import language
@@ -88,9 +91,21 @@ def processes() -> Processes:
     return Processes(configuration().vocabulary)
 
 
+@cache
+def read_agreement() -> Read:
+    """Reads each text once per run."""
+    return sources.reader(configuration().vocabulary)
+
+
+@cache
+def promises() -> Source:
+    """The shipped promises."""
+    return sources.gather(PROJECT_ROOT / "config", PROJECT_ROOT / "workflows")
+
+
 def a_service(database: Database, clock: Clock, home: Path | None = None) -> Service:
     """A desk with the shipped practices published and the world's people in it."""
-    service = assemble(settings(database.url, home), configuration(), clock, database, processes())
+    service = assemble(settings(database.url, home), configuration(), clock, database, processes(), read_agreement())
     populate(service.desk)
     return service
 
@@ -109,6 +124,7 @@ def populate(desk: Desk) -> None:
                 published_by="tests",
             )
             tx.session.run(_COUNT, type=name)
+        publish_agreement(tx.session, promises(), "tests", "", tx.now)
         for key in ("acme", "beta"):
             people.ensure_organisation(tx.session, key, key.title())
         for key in ("service-desk", "desktop", "network", "infrastructure", "applications"):

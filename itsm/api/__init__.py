@@ -11,12 +11,17 @@ from werkzeug.routing import BaseConverter
 from itsm.api import documents, problems
 from itsm.api.approvals import approvals
 from itsm.api.attachments import attachments
+from itsm.api.catalog import catalog
 from itsm.api.comments import comments
 from itsm.api.door import Door
+from itsm.api.escalation import escalation
+from itsm.api.items import items
 from itsm.api.links import links
 from itsm.api.me import me
 from itsm.api.operations import Measures, operations
 from itsm.api.routing import Route
+from itsm.api.services import services
+from itsm.api.sla import sla
 from itsm.api.tasks import tasks
 from itsm.api.tickets import tickets
 from itsm.api.timeline import timeline
@@ -37,7 +42,12 @@ RESOURCES: Final = (
     tasks,
     watchers,
     work,
+    sla,
+    escalation,
     approvals,
+    catalog,
+    services,
+    items,
     workflows,
     operations,
 )

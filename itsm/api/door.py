@@ -22,7 +22,7 @@ from itsm.people.tokens import TokenKeeper
 from itsm.platform import idempotency
 from itsm.tickets.desk import Desk, Tx
 
-FORM_MARGIN: Final = 16_384 + 4_096
+FORM_MARGIN: Final = requests.FORM_BYTES + 4_096
 """What the other parts of a multipart form, and what parts them, may add to a file."""
 
 

@@ -24,6 +24,7 @@ from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.migrate import Revision
 from itsm.platform.schema import Instant
+from itsm.platform.skew import ReferenceClock
 from itsm.platform.work import OutboxMessage, Timer
 from itsm.tickets.desk import Desk, Tx
 
@@ -99,6 +100,7 @@ class Measures:
             "itsm_timers_due": ("Timers whose instant has come.", waiting.due),
             "itsm_timers_parked": ("Timers that failed too often, and wait for a person.", waiting.parked),
             "itsm_outbox_pending": ("Messages that have not left yet.", waiting.pending),
+            "itsm_clock_offset_seconds": ("How far the database's clock is ahead of this machine's.", _offset(tx.desk)),
         }
         registry = CollectorRegistry()
         registry.register(_Now([GaugeMetricFamily(name, about, value=value) for name, (about, value) in gauges.items()]))
@@ -113,6 +115,11 @@ class Measures:
         self._requests.labels("none" if rule is None else request.method, route, str(response.status_code)).inc()
         self._seconds.labels(route).observe(time.perf_counter() - g.began)
         return response
+
+
+def _offset(desk: Desk) -> float:
+    clock = desk.clock
+    return clock.offset.total_seconds() if isinstance(clock, ReferenceClock) else 0.0
 
 
 class _Now:

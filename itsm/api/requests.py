@@ -21,8 +21,8 @@ from itsm.api.routing import Route
 from itsm.platform.errors import DeskError, Kind
 
 MOST_PARTS: Final = 8
-FORM_BYTES: Final = 16_384
-"""What a multipart form may have beside its file."""
+FORM_BYTES: Final = 256 * 1024
+"""What a multipart form may have beside its file. Werkzeug holds what it has read at once against it, 64 KiB of a file too."""
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 

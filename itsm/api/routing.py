@@ -121,6 +121,10 @@ class Resource:
         """Declare a route that adds or does something; it is idempotent by key."""
         return self._declare("POST", path, terms)
 
+    def put(self, path: str, **terms: Any) -> Callable[[Handler], Handler]:
+        """Declare a route that puts something in the place of what was there."""
+        return self._declare("PUT", path, terms)
+
     def patch(self, path: str, **terms: Any) -> Callable[[Handler], Handler]:
         """Declare a route that changes a part of something."""
         return self._declare("PATCH", path, terms)

@@ -27,10 +27,13 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "user": ("itsm.cli.people", "user"),
     "token": ("itsm.cli.people", "token"),
     "workflow": ("itsm.cli.workflow", "workflow"),
+    "catalog": ("itsm.cli.catalog", "catalog"),
     "calendar": ("itsm.cli.calendar", "calendar"),
+    "services": ("itsm.cli.services", "services"),
     "import": ("itsm.cli.importing", "import_"),
     "audit": ("itsm.cli.audit", "audit"),
     "timer": ("itsm.cli.timers", "timer"),
+    "sla": ("itsm.cli.sla", "sla"),
 }
 
 _EXIT_CODES = {Kind.SETUP: 78, Kind.UNAVAILABLE: 75, Kind.FORBIDDEN: 77, Kind.NOT_FOUND: 66}

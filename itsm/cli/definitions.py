@@ -2,6 +2,7 @@
 
 A file is checked as it would stand in the installation: among the workflows of `workflows/`, against the roles, templates,
 calendars and matrices of `config/`. No database is needed for that. `ITSM_CONFIG` and `ITSM_WORKFLOWS` name other directories.
+The promises of `config/sla.yaml` are checked against all of these together.
 """
 
 from __future__ import annotations
@@ -11,11 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from itsm.approvals import check as approval_rules
+from itsm.approvals.codes import MEANINGS as APPROVAL_MEANINGS
+from itsm.approvals.reading import load_file as load_policies
+from itsm.catalog.codes import MEANINGS as CATALOG_MEANINGS
+from itsm.catalog.reading import load_directory as load_catalog
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.settings import PROJECT_ROOT
-from itsm.workflow import language, source
+from itsm.sla import check as promised
+from itsm.sla import codes, escalation_reading
+from itsm.sla.reading import load_agreement
+from itsm.workflow import calendars, language, locations, source
 from itsm.workflow.definition import Position, Workflow
 from itsm.workflow.findings import Finding, Severity
+from itsm.workflow.report import Meanings
 from itsm.workflow.vocabulary import Vocabulary, load_vocabulary, workflow_names
 
 
@@ -68,6 +78,66 @@ def read(paths: Iterable[Path]) -> Definitions:
             findings.append(Finding("duplicate-workflow", Severity.ERROR, message, workflow.at))
     neighbours = _neighbours(around, files, vocabulary)
     return Definitions(vocabulary, workflows, {**neighbours, **workflows}, findings, sources)
+
+
+def is_configuration(path: Path) -> bool:
+    """Whether a path is the directory of the configuration or something in it. Raises `DeskError` if there is nothing."""
+    if not path.exists():
+        raise DeskError(Kind.NOT_FOUND, "not_found", f"There is no file {path}.")
+    return path.resolve().is_relative_to(config_directory().resolve())
+
+
+def read_configured(definitions: Definitions) -> Definitions:
+    """These definitions, and in their findings what is wrong with hours, places, promises, approvals, ladders and catalogue.
+
+    Promises are made about tickets of all workflows that were read, those around them included; so are those of the catalogue.
+    """
+    config = config_directory()
+    hours, findings = calendars.load_file(Path(_shown(config / "calendars.yaml")))
+    places, misplaced = locations.load_file(Path(_shown(config / "locations.yaml")), definitions.vocabulary.calendars)
+    sources, unread = _texts(config / name for name in ("calendars.yaml", "locations.yaml", "sla.yaml"))
+    findings = [*definitions.findings, *findings, *misplaced]
+    shown = _shown(config / "sla.yaml")
+    findings += unread.get(shown, [])
+    if shown in sources:
+        workflows, vocabulary = definitions.neighbours, definitions.vocabulary
+        agreement, faults = load_agreement(sources[shown], shown, vocabulary, workflows, hours, places)
+        findings += faults
+        findings += promised.check(agreement, workflows, vocabulary) if agreement is not None else []
+    approving = Path(_shown(config / "approvals.yaml"))
+    sources |= _texts([approving, approving.with_name("cost-centres.yaml")])[0]
+    policies, faults = load_policies(approving, definitions.vocabulary)
+    findings += [*faults, *approval_rules.check(policies, definitions.neighbours, definitions.vocabulary)]
+    ladders = Path(_shown(config / escalation_reading.FILE))
+    sources |= _texts([ladders])[0]
+    findings += escalation_reading.check(ladders, definitions.vocabulary, hours, definitions.neighbours)
+    offered = Path(_shown(config / "catalog"))
+    findings += load_catalog(offered, definitions.vocabulary, definitions.neighbours)[1]
+    sources |= _texts(sorted(offered.glob("*.yaml")))[0]
+    return replace(definitions, findings=findings, sources={**definitions.sources, **sources})
+
+
+def meanings() -> Meanings:
+    """What the codes mean that only promises and the catalogue can have."""
+    read_so = {code: (meaning, codes.severity(code)) for code, meaning in codes.MEANINGS.items()}
+    read_so |= {code: (meaning, Severity.ERROR) for code, meaning in CATALOG_MEANINGS.items()}
+    read_so |= APPROVAL_MEANINGS
+    return {**read_so, **{rule.code: (rule.meaning, rule.severity) for rule in promised.RULES.values()}}
+
+
+def _texts(paths: Iterable[Path]) -> tuple[dict[str, str], dict[str, list[Finding]]]:
+    """The texts of those of these files that are there, and why others cannot be read; both by name."""
+    texts: dict[str, str] = {}
+    unread: dict[str, list[Finding]] = {}
+    for path in paths:
+        if path.exists():
+            name = _shown(path)
+            text, faults = source.read(Path(name))
+            if text is None:
+                unread[name] = faults
+            else:
+                texts[name] = text
+    return texts, unread
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -21,21 +21,31 @@ from typing import Any
 import click
 from rich.progress import Progress
 
+from itsm.catalog import commands as ordering
+from itsm.catalog import publishing as catalogue
 from itsm.cli import Wiring
+from itsm.cli.orders import WISHES
 from itsm.cli.starting import load_starting_set
 from itsm.cli.stories import CHANGES, INCIDENTS, PROBLEMS, REQUESTS
 from itsm.people import commands as people
+from itsm.people import places, ties
 from itsm.people.access import SYSTEM, Actor, Channel, Scope
+from itsm.people.places import Place
 from itsm.people.tokens import TokenKeeper, actor_by_login
 from itsm.platform import migrate
 from itsm.platform.database import Database
-from itsm.platform.errors import DeskError
+from itsm.platform.errors import DeskError, Kind
 from itsm.platform.settings import Settings, from_environment, make_secret
 from itsm.platform.time import FrozenClock, SystemClock
-from itsm.services import commands as services
-from itsm.tickets import commands, publishing
+from itsm.services import importing
+from itsm.services.commands import Registrar
+from itsm.sla import commands as promised
+from itsm.sla import sources
+from itsm.sla.keeping import Keeper
+from itsm.tickets import commands, publishing, queries
 from itsm.tickets.commands import NewTicket
 from itsm.tickets.desk import Desk, Tx
+from itsm.workflow.definition import Category
 
 DAYS = 90
 TICKETS = 320
@@ -64,7 +74,7 @@ STAFF: tuple[tuple[str, str, str, str | None, tuple[str, ...]], ...] = (
     ("anna", "Anna Nowak", "agent", "internal", ("service-desk",)),
     ("ben", "Ben Adeyemi", "agent", "internal", ("desktop",)),
     ("noor", "Noor Haddad", "agent", "internal", ("network", "infrastructure")),
-    ("ivan", "Ivan Petrov", "agent", "internal", ("applications", "infrastructure")),
+    ("ivan", "Ivan Petrov", "agent", "internal", ("applications", "infrastructure", "identity")),
     ("sara", "Sara Lund", "agent", "internal", ("security",)),
     ("lena", "Lena Vogt", "lead", "internal", ("service-desk", "desktop")),
     ("paul", "Paul Meyer", "approver", "acme", ()),
@@ -75,11 +85,27 @@ STAFF: tuple[tuple[str, str, str, str | None, tuple[str, ...]], ...] = (
     ("admin", "Administrator", "admin", "internal", ()),
 )
 
-ITEMS = (
-    ("lt-0417", "Laptop of Mara Brandt", "laptop"),
-    ("prn-3a", "Printer third floor", "printer"),
-    ("erp-db", "ERP database", "server"),
-)
+ACME_SALES, ACME_PLANT = ("berlin", "Sales", "acme-sales"), ("munich", "Production", "acme-plant")
+GLOBEX, IT = ("new-york", "Trading", "globex"), ("berlin", "IT", "it")
+DATA_CENTRE = ("frankfurt", "IT operations", "it-operations")
+
+BELONGS: dict[str, tuple[tuple[str, str, str], str | None]] = {
+    "mara": (ACME_SALES, "paul"),
+    "nils": (ACME_SALES, "paul"),
+    "tom": (ACME_PLANT, "pia"),
+    "yuki": (("london", "Sales", "acme-sales"), "paul"),
+    "olaf": (GLOBEX, "rosa"),
+    "rosa": (GLOBEX, None),
+    "paul": (ACME_SALES, "pia"),
+    "pia": (ACME_PLANT, None),
+    "noor": (DATA_CENTRE, "lena"),
+    "ivan": (DATA_CENTRE, "lena"),
+    **dict.fromkeys(("ines", "anna", "ben", "sara"), (IT, "lena")),
+    **dict.fromkeys(("lena", "chris", "carla", "petra", "admin"), (IT, None)),
+}
+"""Location, department and cost centre of each, and his manager."""
+
+PLANS = {"acme": "gold", "globex": "standard", "internal": "standard"}
 
 
 def prepare(wiring: Wiring, *, fresh: bool) -> Settings:
@@ -190,6 +216,9 @@ class _Simulation:
         with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
             publishing.publish_directory(tx, desk.settings.workflows_dir)
             load_starting_set(tx.session, desk.settings.config_dir)
+            catalogue.publish_directory(tx, desk.settings.config_dir / catalogue.DIRECTORY)
+            promises = sources.gather(desk.settings.config_dir, desk.settings.workflows_dir)
+            promised.publish_agreement(tx, desk.part(Keeper), promises, "demo")
             for key, name in (("acme", "Acme Manufacturing"), ("globex", "Globex Trading"), ("internal", "IT")):
                 people.ensure_organisation(tx.session, key, name)
             for login, name, role, organisation, groups in STAFF:
@@ -208,12 +237,28 @@ class _Simulation:
                     people.join(tx.session, login, group, tx.now, "demo")
             for group in ("service-desk", "desktop"):
                 people.set_lead(tx.session, group, "lena")
-            for key, name, kind in ITEMS:
-                services.ensure_item(tx.session, key, name, kind)
+            for login, ((location, department, cost_centre), manager) in BELONGS.items():
+                places.place(tx.session, login, Place(location, department), tx.now, "demo")
+                ties.set_cost_centre(tx.session, login, cost_centre, tx.now, "demo")
+                if manager is not None:
+                    ties.set_manager(tx.session, login, manager, tx.now, "demo")
+            for organisation, plan in PLANS.items():
+                places.set_plan(tx.session, organisation, plan)
+        self._install()
+
+    def _install(self) -> None:
+        """Bring in who owns the services, and the items they rest on, as an administrator would."""
+        desk = self.desk
+        file = desk.settings.config_dir / "demo" / "services.csv"
+        with desk.transaction(self._actor("admin"), Channel.COMMAND_LINE) as tx, file.open("rb") as stream:
+            registrar = Registrar(tx.session, tx.actor, tx.now, desk.locations.keys(), desk.calendars.keys())
+            report = importing.carry_out(registrar, stream, str(file), importing.Mode.WRITE)
+        if report.faults:
+            raise DeskError(Kind.SETUP, "bad_configuration", "; ".join(fault.message for fault in report.faults))
 
     def _open_something(self) -> None:
-        kind = self.chance.choices(("incident", "request", "problem", "change"), (62, 24, 6, 8))[0]
-        {"incident": self._incident, "request": self._request, "problem": self._problem, "change": self._change}[kind]()
+        kinds = {self._incident: 62, self._request: 8, self._order: 16, self._problem: 6, self._change: 8}
+        self.chance.choices(list(kinds), list(kinds.values()))[0]()
 
     def _incident(self) -> None:
         story = self.chance.choice(INCIDENTS)
@@ -258,6 +303,29 @@ class _Simulation:
         ]
         if decision == "approve":
             self._follow(number, steps)
+
+    def _order(self) -> None:
+        """Something of the catalogue; what becomes of it is seen to by its approvers and the groups of its tasks."""
+        wish = self.chance.choice(WISHES)
+        who = self.chance.choice(wish.by)
+        with self.desk.transaction(self._actor(who), Channel.PORTAL) as tx:
+            number = ordering.submit(tx, wish.item, wish.answers(tx.now), ())[0].number
+        decision = "reject" if self.chance.random() < 0.12 else "approve"
+        for wait in ((1, 40), (45, 90)):  # a second stage is asked once the first has agreed
+            self._later(wait, lambda: self._decide(number, decision))
+        self._later((4, 30), lambda: self._fulfil(number))
+
+    def _fulfil(self, number: str) -> None:
+        """One task of an order is done, and after a while the next, until there is none left."""
+        with self.desk.reading(SYSTEM) as tx:
+            record = queries.ticket(tx, number)
+            waiting = [task for task in queries.tasks(tx, record) if task.state == "open"]
+        if record.category in (Category.RESOLVED, Category.CLOSED) or self.chance.random() < 0.04:
+            return
+        if waiting:
+            agent, _ = self._worker(str(waiting[0].values["group"]))
+            self._take(waiting[0].number, Step(agent, "complete"))
+        self._later((2, 24), lambda: self._fulfil(number))
 
     def _problem(self) -> None:
         story = self.chance.choice(PROBLEMS)
@@ -349,11 +417,11 @@ class _Simulation:
 
     def _decide(self, number: str, decision: str) -> None:
         from itsm.approvals import commands as approvals
-        from itsm.approvals import queries
+        from itsm.approvals import queries as questions
 
         words = "Not in this quarter's budget." if decision == "reject" else None
         with self.desk.reading(SYSTEM) as tx:
-            open_ = [row for row in queries.of_ticket(tx, number) if row.decision is None]
+            open_ = [row for row in questions.of_ticket(tx, number) if row.decision is None]
         for row in open_:
             try:
                 with self.desk.transaction(self._actor(row.approver), Channel.PORTAL) as tx:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import click
 
 from itsm.cli import Wiring, print_json
-from itsm.people import commands
+from itsm.people import commands, places, ties
 from itsm.people.access import SYSTEM, Channel, Scope
+from itsm.people.places import Place
 from itsm.people.tokens import TokenKeeper
+from itsm.platform.errors import not_found
 from itsm.platform.settings import from_environment
 
 
@@ -52,6 +54,40 @@ def add(
         for group in groups:
             commands.join(tx.session, login, group, tx.now, "cli")
     click.echo(f"{login} added")
+
+
+@user.command()
+@click.argument("login")
+@click.option("--manager", default=None, help="Who manages the user.")
+@click.option("--same-as", "first", default=None, help="Another account of the same person; the user's own login parts them.")
+@click.option("--cost-centre", default=None, help="A key of config/cost-centres.yaml.")
+@click.pass_obj
+def tie(wiring: Wiring, login: str, manager: str | None, first: str | None, cost_centre: str | None) -> None:
+    """Say who manages a user, and which accounts are one person's."""
+    desk = wiring.build(from_environment()).desk
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        if manager is not None:
+            ties.set_manager(tx.session, login, manager, tx.now, "cli")
+        if first is not None:
+            ties.link_accounts(tx.session, login, first, tx.now, "cli")
+        if cost_centre is not None:
+            ties.set_cost_centre(tx.session, login, cost_centre, tx.now, "cli")
+    click.echo(f"{login} changed")
+
+
+@user.command()
+@click.argument("login")
+@click.option("--location", default=None, help="A key of config/locations.yaml.")
+@click.option("--department", default=None)
+@click.pass_obj
+def place(wiring: Wiring, login: str, location: str | None, department: str | None) -> None:
+    """Say where a user is, and in which department."""
+    desk = wiring.build(from_environment()).desk
+    if location is not None and location not in desk.locations:
+        raise not_found("location", location)
+    with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        places.place(tx.session, login, Place(location, department), tx.now, "cli")
+    click.echo(f"{login} changed")
 
 
 @user.command()

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from itsm.cli import Wiring
 from itsm.platform.settings import Settings, from_environment
 
 if TYPE_CHECKING:
-    from itsm.platform.wakeup import Wakeup
+    from itsm.platform.wakeup import Job, Wakeup
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +66,12 @@ def demo(wiring: Wiring, fresh: bool, seed_only: bool) -> None:
 
 
 def start_clock(service: Any) -> Wakeup:
-    """The wake-up: the sweeper looks each second, the log gets its checkpoint each minute, old answers are forgotten hourly."""
+    """The wake-up: the sweeper looks each second, the log gets its checkpoint each minute, old answers are forgotten hourly.
+
+    Before the first look the machine's clock is compared with the database's; a database that is not there yet is waited for.
+    """
     from itsm.platform import idempotency
+    from itsm.platform.errors import DeskError
     from itsm.platform.wakeup import Job, Wakeup
     from itsm.tickets import audit
 
@@ -81,8 +86,13 @@ def start_clock(service: Any) -> Wakeup:
         with desk.database.session() as session:
             idempotency.purge(session, desk.clock.now())
 
+    comparing = comparison(service)
+    for job in comparing:
+        with suppress(DeskError):
+            job.do()
     wakeup = Wakeup(
         [
+            *comparing,
             Job("sweep", timedelta(seconds=1), service.sweeper.sweep),
             Job("checkpoint", timedelta(minutes=1), checkpoint),
             Job("forget old answers", timedelta(hours=1), forget),
@@ -90,6 +100,17 @@ def start_clock(service: Any) -> Wakeup:
     )
     wakeup.start()
     return wakeup
+
+
+def comparison(service: Any) -> list[Job]:
+    """The job that keeps a process at the time of the database's server; none where the machine's own is all there is."""
+    from itsm.platform.skew import EVERY, ReferenceClock
+    from itsm.platform.wakeup import Job
+
+    clock = service.desk.clock
+    if not service.desk.database.is_postgresql or not isinstance(clock, ReferenceClock):
+        return []
+    return [Job("compare clocks", EVERY, clock.compare)]
 
 
 def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, with_clock: bool) -> None:
@@ -110,6 +131,11 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
     def after_start(worker: Any) -> None:
         if with_clock and worker.age == 1:
             clocks.append(start_clock(service))
+        elif comparing := comparison(service):
+            from itsm.platform.wakeup import Wakeup
+
+            clocks.append(Wakeup(comparing))
+            clocks[-1].start()
 
     def before_exit(_arbiter: Any, _worker: Any) -> None:
         service.sweeper.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from itsm.catalog import publishing as catalogue
 from itsm.cli import Wiring, print_json
 from itsm.cli.starting import load_starting_set
 from itsm.people import commands as people
@@ -18,6 +19,11 @@ from itsm.platform import migrate
 from itsm.platform.database import Database, describe
 from itsm.platform.errors import DeskError
 from itsm.platform.settings import from_environment, make_secret
+from itsm.platform.skew import ReferenceClock, refuse_unless_near
+from itsm.platform.time import SystemClock
+from itsm.sla import commands as promised
+from itsm.sla import sources
+from itsm.sla.keeping import Keeper
 from itsm.tickets import publishing
 
 FIRST_TOKEN_LIFETIME = timedelta(hours=24)
@@ -42,6 +48,10 @@ def init(wiring: Wiring, admin: str) -> None:
     with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
         published = publishing.publish_directory(tx, settings.workflows_dir)
         load_starting_set(tx.session, settings.config_dir)
+        published += catalogue.publish_directory(tx, settings.config_dir / catalogue.DIRECTORY)
+        promises = sources.gather(settings.config_dir, settings.workflows_dir)
+        if promised.publish_agreement(tx, desk.part(Keeper), promises, "init") is not None:
+            published.append("promises")
         if people.nobody_yet(tx.session):
             people.add_user(tx.session, desk.roles, admin, "Administrator", frozenset({"admin"}), tx.now, "init")
             keeper = TokenKeeper(settings.key("tokens"), desk.roles)
@@ -70,7 +80,7 @@ def upgrade() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def doctor(wiring: Wiring, as_json: bool) -> None:
-    """Look the installation over: settings, database, schema, workflows, journal mode. Exit 1 when something is wrong."""
+    """Look the installation over: settings, database, schema, workflows, clock, journal. Exit 1 when something is wrong."""
     findings: list[tuple[str, bool, str]] = []
 
     def look(what: str, question: Callable[[], object], sound: str) -> None:
@@ -85,6 +95,7 @@ def doctor(wiring: Wiring, as_json: bool) -> None:
     base = Database(settings.database_url)
     look("schema", lambda: migrate.refuse_unless_current(base), "current")
     look("configuration", lambda: wiring.build(settings, database=base), "sound")
+    look("clock", lambda: refuse_unless_near(ReferenceClock(base, SystemClock())), "agrees with the database's")
     if not base.is_postgresql:
         driver = databases.sqlite_driver()
         safe = driver.sqlite_version_info >= databases.WAL_SAFE_SINCE

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
 from itsm.cli import Wiring, print_json
-from itsm.cli.definitions import Definitions, read
+from itsm.cli.definitions import Definitions, is_configuration, meanings, read, read_configured
 from itsm.platform.errors import DeskError, Kind
 from itsm.workflow import diff, language, report
 from itsm.workflow.check import check
@@ -36,19 +37,29 @@ def workflow() -> None:
 def check_(paths: tuple[Path, ...], form: str, as_json: bool) -> None:
     """Prove definitions sound, and say where they are not.
 
-    PATH is a file or a directory; without one, the installation's workflows are checked. Exits with 1 if there are errors.
+    PATH is a file or a directory; without one, the installation's workflows are checked, and its promises (config/sla.yaml)
+    with the calendars and locations they rest on. A PATH in config/ asks for these alone. Exits with 1 if there are errors.
     docs/findings.md explains every code.
     """
-    definitions = read(paths)
+    definitions = _asked_for(paths)
     findings = [*definitions.findings, *_found(definitions)]
     match "json" if as_json else form:
         case "json":
             click.echo(report.as_json(findings))
         case "sarif":
-            click.echo(report.as_sarif(findings))
+            click.echo(report.as_sarif(findings, meanings()))
         case _:
             click.echo(report.as_text(findings, definitions.sources))
     _exit_on_errors(findings)
+
+
+def _asked_for(paths: tuple[Path, ...]) -> Definitions:
+    """The definitions that are to be checked; what `config/` promises is, if nothing or something in there was named."""
+    practices = [path for path in paths if not is_configuration(path)]
+    definitions = read(practices)
+    if paths and not practices:
+        definitions = replace(definitions, workflows={})
+    return definitions if paths and len(practices) == len(paths) else read_configured(definitions)
 
 
 def _found(definitions: Definitions) -> list[Finding]:

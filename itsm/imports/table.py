@@ -6,11 +6,7 @@ which gives them back case by case, cases in the order of their first row.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 import sqlite3
-from collections import deque
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -19,16 +15,11 @@ import orjson
 
 from itsm.imports.log import MOST_CHARACTERS, MOST_EVENTS, MOST_WEIGHT, Fault, SourceCase, SourceEvent, unreadable
 from itsm.imports.stream import Stream
-
-_MOST_LINE = 1 << 20
-"""How many characters one line may have."""
+from itsm.platform.sheets import BROKEN, Lines, Rows
 
 _MOST_COLUMNS = 2_000
 _BATCH = 1_000
 _PUT_ASIDE = "INSERT INTO rows VALUES (?, ?, ?, ?)"
-
-_BROKEN = re.compile("[\udc80-\udcff]")
-"""What stands for a byte that could not be decoded."""
 
 _GROUPED = """
 SELECT rows.case_id, rows.line, rows.cells, rows.trouble FROM rows
@@ -44,7 +35,7 @@ class TableLog:
         self._file = file
         self._case = case
         self._unknown = unknown
-        self._rows = _Rows(_Lines(stream, file, encoding), delimiter)
+        self._rows = Rows(Lines(stream, file, encoding), delimiter)
         self._done = self._total = 0
         self.columns = self._header()
 
@@ -86,12 +77,12 @@ class TableLog:
         batch: list[tuple[str, int, bytes, str]] = []
         for line, cells, trouble in self._rows:
             case = cells[place].strip() if place < len(cells) else ""
-            if not case or case in self._unknown or _BROKEN.search(case):
+            if not case or case in self._unknown or BROKEN.search(case):
                 message = trouble or f"The row says nothing in the column “{self._case}”"
                 yield Fault(line, None, "bad_csv" if trouble else "missing_case", f"{message}.", _told(cells))
                 continue
-            if _BROKEN.search("".join(cells)):
-                cells = [_BROKEN.sub("\ufffd", cell) for cell in cells]
+            if BROKEN.search("".join(cells)):
+                cells = [BROKEN.sub("\ufffd", cell) for cell in cells]
                 trouble = trouble or "The row holds bytes that are no text in the encoding of the mapping"
             batch.append((case, line, orjson.dumps(cells), trouble))
             if len(batch) == _BATCH:
@@ -129,76 +120,6 @@ class TableLog:
         return "", ""
 
 
-class _Lines:
-    """The lines of a text, counted, of bounded length. Lines that were taken too many can be given `back`."""
-
-    def __init__(self, stream: Stream, file: str, encoding: str) -> None:
-        encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
-        buffered = io.BufferedReader(stream, 1 << 16)
-        self._text = io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline="")
-        self._file = file
-        self._returned: deque[str] = deque()
-        self.count = 0
-        self.taken: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else self._text.readline(_MOST_LINE + 1)
-        if not line:
-            raise StopIteration
-        self.count += 1
-        if len(line) > _MOST_LINE:
-            sentence = f"The line has more than {_MOST_LINE:,} characters."
-            raise unreadable(f"{self._file}:{self.count}", "line_too_long", sentence)
-        self.taken.append(line)
-        return line
-
-    def back(self) -> None:
-        """Give back all lines that were taken but the first."""
-        self._returned.extendleft(reversed(self.taken[1:]))
-        self.count -= len(self.taken) - 1
-
-
-class _Rows:
-    """Rows of cells, each with the line it begins on and what is wrong with it, in words, if anything.
-
-    A quotation mark that is never closed would swallow the rows below. So a row that cannot be read, and one of several lines
-    that has not as many cells as there are columns (`width`), is taken to be its first line only, and reading goes on below it.
-    """
-
-    def __init__(self, lines: _Lines, delimiter: str) -> None:
-        self._lines = lines
-        self._delimiter = delimiter
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        self.width: int | None = None
-
-    def __iter__(self) -> Iterator[tuple[int, list[str], str]]:
-        return self
-
-    def __next__(self) -> tuple[int, list[str], str]:
-        while True:
-            line = self._lines.count + 1
-            self._lines.taken.clear()
-            try:
-                cells = next(self._reader)
-            except csv.Error as error:
-                return line, self._first_line_only(), f"The row is not CSV: {error}"
-            if len(self._lines.taken) > 1 and self.width not in {None, len(cells)}:
-                return line, self._first_line_only(), "The row runs over several lines, with too few or too many cells"
-            if cells:
-                return line, cells, ""
-
-    def _first_line_only(self) -> list[str]:
-        self._lines.back()
-        first = self._lines.taken[0].rstrip("\r\n")
-        try:
-            return next(csv.reader([first], delimiter=self._delimiter), [])
-        except csv.Error:
-            return [first]
-
-
 def _told(cells: list[str]) -> list[str]:
     """Cells as the error file shows them."""
-    return [_BROKEN.sub("\ufffd", cell)[:200] for cell in cells[:100]]
+    return [BROKEN.sub("\ufffd", cell)[:200] for cell in cells[:100]]

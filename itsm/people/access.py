@@ -30,6 +30,8 @@ class Permission(StrEnum):
     ADMINISTER_USERS = "admin.users"
     ADMINISTER_TOKENS = "admin.tokens"
     DECIDE = "approval.decide"
+    CORRECT_CLOCKS = "sla.correct"
+    EDIT_SERVICES = "services.edit"
 
 
 class Scope(StrEnum):

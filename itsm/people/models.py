@@ -12,17 +12,21 @@ from itsm.platform.schema import Base, BigId, Instant, Json
 
 
 class Organisation(Base):
-    """A customer or a part of the company; requesters of one never see another's tickets."""
+    """A customer or a part of the company; requesters of one never see another's tickets. `plan` is its support plan: gold."""
 
     __tablename__ = "organisations"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(sa.Text, unique=True)
     name: Mapped[str] = mapped_column(sa.Text)
+    plan: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class User(Base):
-    """A person or an integration. `roles` is a list of names from `config/roles.yaml`."""
+    """A person or an integration. `roles` are names from `config/roles.yaml`, `location` is one of `config/locations.yaml`.
+
+    `same_as_id` is the first account of a person who has several: where two people must decide, they count as one.
+    """
 
     __tablename__ = "users"
 
@@ -36,10 +40,17 @@ class User(Base):
     sees_organisation: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    location: Mapped[str | None] = mapped_column(sa.Text)
+    department: Mapped[str | None] = mapped_column(sa.Text)
+    cost_centre: Mapped[str | None] = mapped_column(sa.Text)
+    same_as_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"), index=True)
 
 
 class Group(Base):
-    """A resolver group. Of staff only its members see a restricted group's tickets; see `tickets/visibility.py`."""
+    """A resolver group. Of staff only its members see a restricted group's tickets; see `tickets/visibility.py`.
+
+    `calendar` is a key of `config/calendars.yaml`: when the group works.
+    """
 
     __tablename__ = "groups"
 
@@ -48,6 +59,7 @@ class Group(Base):
     name: Mapped[str] = mapped_column(sa.Text)
     lead_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
     restricted: Mapped[bool] = mapped_column(default=False)
+    calendar: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class Membership(Base):

@@ -36,6 +36,7 @@ RETRY_AFTER_SECONDS = 5
 _PROGRESS_STEPS = 20_000
 _STREAMS = itertools.count()
 _ATTEMPTS = 3
+_POLL_SECONDS = 0.001
 _RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock_timeout
 
 
@@ -138,8 +139,8 @@ class Session:
         self._execute(compiled.sql, compiled.bind(parameters))
         return int(self._cursor.rowcount)
 
-    def run_many(self, statement: Prepared, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Execute once per row, in one round trip where the driver can."""
+    def run_many(self, statement: Prepared, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Execute once per row, in one round trip where the driver can; the number of rows touched in all."""
         compiled = statement.compiled(self.dialect)
         bound = [compiled.bind(row) for row in rows]
         if len(bound) == 1:
@@ -148,6 +149,7 @@ class Session:
             if self._count:
                 self._count(compiled.sql)
             self._cursor.executemany(compiled.sql, bound)
+        return int(self._cursor.rowcount) if bound else 0
 
     def stream(self, statement: Prepared, **parameters: Any) -> Iterator[Any]:
         """Every row, a thousand at a time, for answers that need not fit in memory; other statements may run meanwhile."""
@@ -227,7 +229,10 @@ class Database:
         try:
             session = Session(connection, self.dialect, self.on_statement)
             if not self.is_postgresql:
-                session._cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                if write:
+                    self._begin_writing(session._cursor)
+                else:
+                    session._cursor.execute("BEGIN")
                 deadline = time.monotonic() + self._statement_timeout
                 connection.set_progress_handler(lambda: time.monotonic() > deadline, _PROGRESS_STEPS)
             yield session
@@ -249,10 +254,29 @@ class Database:
                 connection.set_progress_handler(None, 0)
             connection.close()
 
+    def _begin_writing(self, cursor: Any) -> None:
+        """Wait for the place of the one writer. SQLite itself asks again after pauses of up to 100 ms, and so comes off worst
+        against a process that writes batch after batch; we ask each millisecond.
+        """
+        gives_up = time.monotonic() + STATEMENT_TIMEOUT_SECONDS
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            while True:
+                try:
+                    cursor.execute("BEGIN IMMEDIATE")
+                except self.driver_error as error:
+                    if "locked" not in str(error) or time.monotonic() > gives_up:
+                        raise
+                    time.sleep(_POLL_SECONDS)
+                else:
+                    return
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={int(STATEMENT_TIMEOUT_SECONDS * 1000)}")
+
     @contextmanager
     def _taking_turns(self, *, write: bool) -> Iterator[None]:
-        """SQLite lets one write at a time and makes the others poll, with pauses of up to 100 ms; the threads of a process
-        queue for their turn instead, and only processes poll.
+        """SQLite lets one write at a time and makes the others poll; the threads of a process queue for their turn instead, and
+        only processes poll.
         """
         if self.is_postgresql or not write:
             yield

@@ -10,11 +10,12 @@ and parked in the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -92,6 +93,14 @@ _ARM = Prepared(
 _OF_TICKET = _C.ticket_id == sa.bindparam("ticket")
 _DISARM_ALL = Prepared(sa.delete(_TIMERS).where(_OF_TICKET))
 _DISARM = Prepared(sa.delete(_TIMERS).where(_OF_TICKET, _C.kind == sa.bindparam("of_kind"), _C.name == sa.bindparam("named")))
+_DISARM_CYCLE = Prepared(
+    sa.delete(_TIMERS).where(
+        _OF_TICKET,
+        _C.kind == sa.bindparam("of_kind"),
+        _C.name == sa.bindparam("named"),
+        _C.cycle == sa.bindparam("in_cycle"),
+    )
+)
 
 NEXT_DUE = Prepared(sa.select(_C.due_at).where(_C.parked_at.is_(None)).order_by(_C.due_at).limit(1))
 
@@ -131,6 +140,17 @@ def _claiming(*conditions: sa.ColumnElement[bool]) -> Prepared:
 CLAIM = _claiming()
 _CLAIM_OF_TICKET = _claiming(_OF_TICKET)
 _TAKE = Prepared(sa.delete(_TIMERS).where(_HELD))
+_ARRAY = postgresql.ARRAY(sa.BigInteger)
+_CLAIMS = (
+    sa.func.unnest(sa.bindparam("ids", type_=_ARRAY), sa.bindparam("fences", type_=_ARRAY))
+    .table_valued("id", "fence")
+    .render_derived()
+)
+_LISTED = sa.func.json_each(sa.bindparam("held", type_=sa.Text)).table_valued("value")
+_PAIR = sa.select(sa.func.json_extract(_LISTED.c.value, "$[0]"), sa.func.json_extract(_LISTED.c.value, "$[1]"))
+_ROW = sa.tuple_(_C.id, _C.fence)
+_TAKE_ALL_POSTGRESQL = Prepared(sa.delete(_TIMERS).where(_ROW.in_(sa.select(_CLAIMS.c.id, _CLAIMS.c.fence))).returning(_C.id))
+_TAKE_ALL_SQLITE = Prepared(sa.delete(_TIMERS).where(_ROW.in_(_PAIR)).returning(_C.id))
 _RELEASE = Prepared(sa.update(_TIMERS).where(_HELD).values(claimed_until=None, attempts=_C.attempts - 1))
 _BACK_OFF = Prepared(sa.update(_TIMERS).where(_HELD).values(claimed_until=_UNTIL, error=sa.bindparam("why")))
 _PARK = Prepared(sa.update(_TIMERS).where(_HELD).values(claimed_until=None, parked_at=_NOW, error=sa.bindparam("why")))
@@ -165,6 +185,14 @@ def disarm(session: Session, ticket_id: int, kind: str, names: Iterable[str]) ->
     session.run_many(_DISARM, [{"ticket": ticket_id, "of_kind": kind, "named": name} for name in names])
 
 
+def disarm_cycles(session: Session, timers: Iterable[tuple[int, str, str, int]]) -> None:
+    """Call off timers by ticket, kind, name and cycle. Those that are not set are no matter."""
+    session.run_many(
+        _DISARM_CYCLE,
+        [{"ticket": ticket, "of_kind": kind, "named": name, "in_cycle": cycle} for ticket, kind, name, cycle in timers],
+    )
+
+
 def disarm_all(session: Session, ticket_id: int) -> None:
     """Call off every timer of a ticket."""
     session.run(_DISARM_ALL, ticket=ticket_id)
@@ -195,6 +223,16 @@ def take(session: Session, timer: TimerRow) -> None:
     """
     if session.run(_TAKE, timer=timer.id, held=timer.fence) != 1:
         raise TimerLost(timer.id)
+
+
+def take_all(session: Session, timers: Sequence[TimerRow]) -> frozenset[int]:
+    """`take` of several, in one statement: the ids of those that were still held. The others are lost, and no matter."""
+    ids, fences = [timer.id for timer in timers], [timer.fence for timer in timers]
+    if session.is_postgresql:
+        rows = session.all(_TAKE_ALL_POSTGRESQL, ids=ids, fences=fences)
+    else:
+        rows = session.all(_TAKE_ALL_SQLITE, held=orjson.dumps(list(zip(ids, fences, strict=True))).decode())
+    return frozenset(row.id for row in rows)
 
 
 def release(session: Session, timers: Iterable[TimerRow]) -> None:

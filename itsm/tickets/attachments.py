@@ -82,6 +82,47 @@ class Stored:
     inline: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file in the store that no ticket has yet."""
+
+    filename: str
+    digest: str
+    size: int
+    media_type: str
+
+
+def keep(tx: Tx, filename: str, stream: BinaryIO) -> Kept:
+    """Put a file into the store; what is never given to a ticket is only bytes there.
+
+    Raises `DeskError`: `attachment_too_large`, `attachment_empty`, `attachment_type` for kinds of files that do harm.
+    """
+    name = safe_name(filename)
+    if name.rsplit(".", 1)[-1].lower() in FORBIDDEN_ENDINGS:
+        raise _harmful(name)
+    digest, size, head = _keep(tx.desk.settings.attachments_dir, stream, tx.desk.settings.max_attachment_bytes)
+    media_type = next((kind for kind, magic in SAFE_INLINE.items() if head.startswith(magic)), "application/octet-stream")
+    return Kept(name, digest, size, media_type)
+
+
+def adopt(tx: Tx, record: Record, kept: Kept, visibility: str) -> int:
+    """Give a file of the store to a ticket in hand; the attachment's id. The record is the caller's to save."""
+    attachment_id = tx.session.one(
+        _INSERT,
+        ticket_id=record.id,
+        digest=kept.digest,
+        size=kept.size,
+        media_type=kept.media_type,
+        filename=kept.filename,
+        visibility=visibility,
+        uploaded_by=tx.actor.login,
+        at=tx.now,
+    ).id
+    payload = {"attachment": attachment_id, "filename": kept.filename, "size": kept.size, "sha256": kept.digest}
+    records.append(tx, record, "attached", payload, internal=visibility == INTERNAL)
+    return int(attachment_id)
+
+
 def attach(tx: Tx, number: str, filename: str, stream: BinaryIO, visibility: str) -> tuple[Record, int]:
     """Keep a file on a ticket; the record and the attachment's id.
 
@@ -92,25 +133,10 @@ def attach(tx: Tx, number: str, filename: str, stream: BinaryIO, visibility: str
         raise DeskError(Kind.FORBIDDEN, "forbidden", "Internal files are for staff.")
     name = safe_name(filename)
     if name.rsplit(".", 1)[-1].lower() in FORBIDDEN_ENDINGS:
-        message = f"Files like {name} are not taken."
-        raise invalid(FieldError("/file", "attachment_type", message), detail=message)
+        raise _harmful(name)
     record = records.load(tx, number)
     may_contribute(tx, record)
-    digest, size, head = _keep(tx.desk.settings.attachments_dir, stream, tx.desk.settings.max_attachment_bytes)
-    media_type = next((kind for kind, magic in SAFE_INLINE.items() if head.startswith(magic)), "application/octet-stream")
-    attachment_id = tx.session.one(
-        _INSERT,
-        ticket_id=record.id,
-        digest=digest,
-        size=size,
-        media_type=media_type,
-        filename=name,
-        visibility=visibility,
-        uploaded_by=tx.actor.login,
-        at=tx.now,
-    ).id
-    payload = {"attachment": attachment_id, "filename": name, "size": size, "sha256": digest}
-    records.append(tx, record, "attached", payload, internal=visibility == INTERNAL)
+    attachment_id = adopt(tx, record, keep(tx, filename, stream), visibility)
     moves.settle(tx, record)
     return record, attachment_id
 
@@ -144,6 +170,11 @@ def safe_name(filename: str) -> str:
         stem, dot, ending = name.rpartition(".")
         name = f"{stem[: LONGEST_NAME - len(ending) - 1]}{dot}{ending}" if dot and len(ending) < 10 else name[:LONGEST_NAME]
     return name or "file"
+
+
+def _harmful(name: str) -> DeskError:
+    message = f"Files like {name} are not taken."
+    return invalid(FieldError("/file", "attachment_type", message), detail=message)
 
 
 def _keep(folder: Path, stream: BinaryIO, most: int) -> tuple[str, int, bytes]:

@@ -13,7 +13,7 @@ from itsm.platform.database import Prepared
 from itsm.platform.schema import table
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import NumberCounter, Ticket
-from itsm.tickets.records import INSERT_EVENT, INSERT_TICKET, Record, unwritten
+from itsm.tickets.records import INSERT_EVENT, INSERT_TICKET, Record, observe, unwritten
 from itsm.workflow.engine import Process
 
 _COUNTERS, _TICKETS = table(NumberCounter), table(Ticket)
@@ -91,6 +91,9 @@ def _ids(tx: Tx, count: int) -> Iterable[int]:
 
 def save(tx: Tx, newborns: Iterable[Record]) -> None:
     """Write new tickets and their events."""
+    newborns = list(newborns)
+    for record in newborns:
+        observe(tx, record)
     written = [unwritten(tx, record) for record in newborns]
     tx.session.run_many(INSERT_TICKET, [row for row, _ in written])
     tx.session.run_many(INSERT_EVENT, [event for _, events in written for event in events])

@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itsm.platform import timers
 from itsm.platform.database import Prepared
 from itsm.platform.timers import NewTimer
+from itsm.tickets import alarms
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
 from itsm.tickets.models import Link, Ticket
@@ -54,7 +54,7 @@ def queue(tx: Tx, kind: str, record: Record, targets: Iterable[int], name: str, 
         return
     told = {**payload, "from": record.number, "origin": tx.origin or tx.actor.login, "hops": tx.hops + 1}
     name = f"{name} from {record.number}"
-    timers.arm(tx.session, [NewTimer(target, kind, name, tx.recorded_at, told, record.version) for target in targets])
+    alarms.arm(tx, [NewTimer(target, kind, name, tx.recorded_at, told, record.version) for target in targets])
     tx.followups.extend(targets)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from itsm.platform import timers
 from itsm.platform.timers import NewTimer
+from itsm.tickets import alarms
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
 from itsm.workflow.definition import Timer
@@ -28,9 +28,9 @@ def rearm(tx: Tx, record: Record, source: str | None) -> None:
         elif is_ and not was:
             entering.append(timer)
     if leaving:
-        timers.disarm(tx.session, record.id, KIND, leaving)
+        alarms.disarm(tx, record.id, KIND, leaving)
     if entering:
-        timers.arm(tx.session, [_row(tx, record, timer) for timer in entering])
+        alarms.arm(tx, [_row(tx, record, timer) for timer in entering])
 
 
 def due(tx: Tx, timer: Timer, start: datetime, duration: Duration) -> datetime:

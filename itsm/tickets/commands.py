@@ -13,7 +13,7 @@ from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
 from itsm.platform.schema import table
-from itsm.tickets import births, cascades, clockwork, moves, records, references
+from itsm.tickets import births, cascades, clockwork, guarding, moves, records, references
 from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.facts import INVERSE_KINDS, TASK, gather
 from itsm.tickets.models import Link, Ticket, Watcher, WorkEntry, WorkflowVersion
@@ -62,7 +62,10 @@ _NUMBER = Prepared(sa.select(Ticket.number).where(Ticket.id == sa.bindparam("id"
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """What is asked for. `fields` holds declared fields and, besides, those built-in ones a workflow lets one set."""
+    """What is asked for. `fields` holds declared fields and, besides, those built-in ones a workflow lets one set.
+
+    `laid` are values that a definition gives, such as a catalogue's: typed, but written by no person's right.
+    """
 
     type: str
     title: str
@@ -72,6 +75,7 @@ class NewTicket:
     ci: str | None = None
     requester: str | None = None
     parent: str | None = None
+    laid: Mapping[str, Value] = field(default_factory=dict)
 
 
 def create(tx: Tx, new: NewTicket) -> Record:
@@ -97,10 +101,10 @@ def open_under(tx: Tx, new: NewTicket, parent: Record | None) -> Record:
         raise DeskError(Kind.INVALID, "unknown_type", message, (FieldError("/type", "unknown_type", message),))
     process = records.process_of(tx, version.id)
     inputs = _creation_inputs(tx, new)
-    verdict = process.create(tx.actor.person(), inputs, tx.now)
+    record = births.newborn(tx, new.type, version.id, process)
+    verdict = guarding.judge(tx, record, process.create(tx.actor.person(), inputs, tx.now, new.laid), inputs)
     if isinstance(verdict, Refusal):
         raise as_error(verdict, creating=True)
-    record = births.newborn(tx, new.type, version.id, process)
     moves.take_changes(tx, record, verdict.changes)
     _place(tx, record, new, parent)
     record.id, record.number = records.allot(tx, new.type, process.workflow.number)
@@ -133,7 +137,7 @@ def edit(tx: Tx, number: str, fields: Mapping[str, Value], version: int | None) 
     """Change fields, never the state. Raises like `transition`."""
     record = _load_to_change(tx, number, version)
     case = record.case(**gather(tx, record, record.process.needs_edit()))
-    verdict = record.process.edit(case, tx.actor.person(), fields, tx.now)
+    verdict = guarding.judge(tx, record, record.process.edit(case, tx.actor.person(), fields, tx.now), fields)
     if isinstance(verdict, Refusal):
         raise as_error(verdict, creating=True)
     if verdict.changes:

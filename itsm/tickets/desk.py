@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from itsm.people.access import SYSTEM, Actor, Channel, Roles
 from itsm.platform.database import Database, Session
@@ -20,29 +20,53 @@ from itsm.platform.settings import Settings
 from itsm.platform.time import Clock
 from itsm.workflow.engine import Process
 from itsm.workflow.language import load
+from itsm.workflow.locations import Location
 from itsm.workflow.vocabulary import Vocabulary
 from itsm.worktime.calendar import Calendar
 
 if TYPE_CHECKING:
     from itsm.tickets.records import Record
-    from itsm.workflow.case import Effect, Fact
+    from itsm.workflow.case import Effect, Fact, Reason, Value
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Something a capability may want to answer, inside the same transaction: a ticket was created, moved, or edited."""
+    """Something a capability may want to answer, inside the same transaction: a ticket was created, moved, or edited,
+    or a timer or reaction has `acted` on its fields.
+
+    Other words of `what` are events near the ticket, as its workflow may react to them: `child_closed`.
+    """
 
     what: str
     record: Record
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be done to a ticket, and may still be refused: it would be in state `target`, with these `values`.
+
+    `changed` are the fields that would be other than now; `given` is what the actor said with it, as he said it. `target` is None
+    where the workflow has refused already, and a guard can only add what is wrong with the values.
+    """
+
+    target: str | None
+    values: Mapping[str, Value]
+    changed: frozenset[str] = frozenset()
+    given: Mapping[str, Value] = field(default_factory=dict)
+
+
 EffectHandler = Callable[["Tx", "Record", "Effect"], None]
 FactProvider = Callable[["Tx", "Record"], object]
 RecipientProvider = Callable[["Tx", "Record"], Sequence[str]]
+Part = TypeVar("Part")
 Subscriber = Callable[["Tx", Happened], None]
+Guard = Callable[["Tx", "Record", Intent], "Sequence[Reason]"]
+"""Says what speaks against something that the workflow itself would allow (see `guarding.py`)."""
+Observer = Callable[["Tx", "Record"], None]
+"""Reads the events of a ticket that are about to be written (`Record.pending`), and may add to what they tell."""
 
 
 @dataclass
@@ -50,7 +74,10 @@ class Tx:
     """One command's transaction: the session, who acts, through which channel, at what moment.
 
     `now` is when it happens; `recorded_at` when it is written down. They differ only for imported history. `followups` are the
-    tickets for which commands were queued; `hops` counts how often the deed was passed on from ticket to ticket.
+    tickets for which commands were queued; `hops` counts how often the deed was passed on from ticket to ticket. A capability
+    keeps in `cache` what it has read, under a type of its own, and writes by `at_end` what it has gathered, before the commit.
+    `posting` begins the keys of messages, where what is posted has an identity of its own (else: the ticket and its version).
+    `unwritten` are the tickets that a batch has finished and not written; whoever asks about several tickets writes them first.
     """
 
     session: Session
@@ -62,6 +89,10 @@ class Tx:
     origin: str | None = None
     followups: list[int] = field(default_factory=list)
     hops: int = 0
+    cache: dict[type, object] = field(default_factory=dict)
+    at_end: list[Callable[[Tx], None]] = field(default_factory=list)
+    posting: str | None = None
+    unwritten: dict[int, Record] = field(default_factory=dict)
 
     def as_system(self, channel: Channel) -> Tx:
         """The same transaction, carried on by the desk itself on behalf of whoever acted."""
@@ -79,16 +110,26 @@ class Desk:
     roles: Roles
     vocabulary: Vocabulary
     calendars: Mapping[str, Calendar]
+    locations: Mapping[str, Location]
     processes: Processes
     facts: Mapping[Fact, FactProvider] = field(default_factory=dict)
     effects: Mapping[str, EffectHandler] = field(default_factory=dict)
     recipients: Mapping[str, RecipientProvider] = field(default_factory=dict)
     subscribers: Sequence[Subscriber] = ()
+    guards: Sequence[Guard] = ()
+    observers: Sequence[Observer] = ()
+    parts: Mapping[type, object] = field(default_factory=dict)
     run_followup: Callable[[int], object] = lambda ticket_id: None
     audit_key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.audit_key = self.settings.key("audit")
+
+    def part(self, kind: type[Part]) -> Part:
+        """What a capability keeps for the life of the desk, by its type; `app.py` put it there. Raises `KeyError`."""
+        found = self.parts[kind]
+        assert isinstance(found, kind)
+        return found
 
     @contextmanager
     def transaction(self, actor: Actor, channel: Channel, *, origin: str | None = None) -> Iterator[Tx]:
@@ -97,6 +138,8 @@ class Desk:
             now = self.clock.now()
             tx = Tx(session, self, actor, channel, now, now, origin)
             yield tx
+            for finish in tx.at_end:
+                finish(tx)
         for ticket_id in dict.fromkeys(tx.followups):
             self._follow_up(ticket_id)
 

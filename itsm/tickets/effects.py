@@ -46,13 +46,17 @@ def notify(tx: Tx, record: Record, effect: Effect) -> None:
     What a reaction says to the requester is an answer to him (that his report has arrived, say), and no news of his own deed.
     """
     template = str(effect.arguments["template"])
+    for login in told_by(tx, record, effect):
+        _post(tx, record, "notify", f"{template}:{login}", {"to": login, "template": template})
+
+
+def told_by(tx: Tx, record: Record, effect: Effect) -> list[str]:
+    """The logins that a `notify` tells, each once."""
     answered = record.values["requester"] if tx.channel is Channel.REACTION else None
     logins: dict[str, None] = {}
     for recipient in _listed(effect.arguments["to"]):
         logins.update(dict.fromkeys(recipients(tx, record, recipient)))
-    for login in logins:
-        if login == answered or login != (tx.origin or tx.actor.login):
-            _post(record, "notify", f"{template}:{login}", {"to": login, "template": template})
+    return [login for login in logins if login == answered or login != (tx.origin or tx.actor.login)]
 
 
 def survey(tx: Tx, record: Record, effect: Effect) -> None:
@@ -60,13 +64,13 @@ def survey(tx: Tx, record: Record, effect: Effect) -> None:
     requester = record.values["requester"]
     if isinstance(requester, str):
         template = str(effect.arguments["template"])
-        _post(record, "survey", f"{template}:{requester}", {"to": requester, "template": template})
+        _post(tx, record, "survey", f"{template}:{requester}", {"to": requester, "template": template})
 
 
 def webhook(tx: Tx, record: Record, effect: Effect) -> None:
     """Put a call to a configured receiver into the outbox."""
     name = str(effect.arguments["name"])
-    _post(record, "webhook", name, {"name": name, "payload": effect.arguments.get("payload") or {}})
+    _post(tx, record, "webhook", name, {"name": name, "payload": effect.arguments.get("payload") or {}})
 
 
 def comment(tx: Tx, record: Record, effect: Effect) -> None:
@@ -130,27 +134,39 @@ def recipients(tx: Tx, record: Record, recipient: object) -> list[str]:
             return _members(tx, key)
         return [row.login for row in tx.session.all(_ALL_ROLES) if key in tx.desk.roles.held(frozenset(row.roles))]
     if recipient in ("requester", "assignee"):
-        login = record.values[str(recipient)]
+        login = record.values.get(str(recipient))
         return [login] if isinstance(login, str) else []
     if recipient == "group":
-        return _members(tx, record.values["group"])
+        return _members(tx, record.values.get("group"))
     if recipient == "group.lead":
-        return [row.login for row in tx.session.all(_LEAD, key=record.values["group"])]
+        return _addresses(tx, _LEAD, record.values.get("group"))
     if recipient == "watchers":
         return [row.login for row in tx.session.all(_WATCHERS, id=record.id)]
     return list(tx.desk.recipients[str(recipient)](tx, record))
 
 
 def _members(tx: Tx, group: Value) -> list[str]:
-    return [row.login for row in tx.session.all(_MEMBERS, key=group)] if group is not None else []
+    return _addresses(tx, _MEMBERS, group) if group is not None else []
+
+
+class _Addresses(dict[tuple[Prepared, Value], list[str]]):
+    """The people behind groups, as one transaction has found them: a batch tells the same group of many tickets."""
+
+
+def _addresses(tx: Tx, statement: Prepared, key: Value) -> list[str]:
+    known = tx.cache.setdefault(_Addresses, _Addresses())
+    assert isinstance(known, _Addresses)
+    if (statement, key) not in known:
+        known[statement, key] = [row.login for row in tx.session.all(statement, key=key)]
+    return known[statement, key]
 
 
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _post(record: Record, topic: str, name: str, payload: dict[str, Any]) -> None:
-    key = f"{record.number}:{record.version}:{topic}:{name}"
+def _post(tx: Tx, record: Record, topic: str, name: str, payload: dict[str, Any]) -> None:
+    key = f"{tx.posting or f'{record.number}:{record.version}'}:{topic}:{name}"
     record.messages.append(Message(key, topic, record.id, {"ticket": record.number, **payload}))
 
 

@@ -30,6 +30,8 @@ _OF_VALUES: Final = frozenset({Why.NOT_EDITABLE, Why.INVALID_VALUE})
 _GRAVITY: Final = {ELSEWHERE: len(Why), **{code.value: place for place, code in enumerate(Why)}}
 
 Ask: TypeAlias = Callable[[Mapping[str, Value]], "Decision | Refusal"]
+Guarded: TypeAlias = Callable[["Decision | Refusal", Mapping[str, Value]], "Decision | Refusal"]
+"""Gives a verdict, made of some values, as it is once the desk's guards were asked too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Judge:
             return Ruling(verdict, dropped=dropped)
         return self._overruled(force, given, Ruling(None, verdict.code.value, _sentences(verdict)))
 
-    def move(self, record: Record, case: Case, person: Person, step: Step, target: str) -> Ruling:
+    def move(self, record: Record, case: Case, person: Person, step: Step, target: str, guarded: Guarded) -> Ruling:
         """A step into another state: the first transition that leads there and is allowed."""
         given = changed(record, step)
         fill = {name: value for name, value in step.fill.items() if is_empty(given.get(name, record.values.get(name)))}
@@ -76,7 +78,7 @@ class Judge:
         for trigger in self.ways(record, target, step.trigger):
             comment = step.comment or (step.comment_fill if _wants_comment(record, trigger, target) else None)
             filled = (*fill, "comment") if comment and not step.comment else tuple(fill)
-            fire = partial(_fire, record, case, person, step, trigger, comment)
+            fire = partial(_fire, record, case, person, step, trigger, comment, guarded)
             verdict, dropped = _asked(fire, {**given, **fill}, given)
             if isinstance(verdict, Refusal):
                 refusal = Ruling(None, verdict.code.value, _sentences(verdict), trigger)
@@ -88,13 +90,14 @@ class Judge:
         force: Ask = lambda values: record.process.force(case, target, values, step.at, nearest.trigger)  # noqa: E731
         return self._overruled(force, {**given, **fill}, replace(nearest, filled=tuple(fill)))
 
-    def update(self, record: Record, case: Case, person: Person, step: Step) -> Ruling:
+    def update(self, record: Record, case: Case, person: Person, step: Step, guarded: Guarded) -> Ruling:
         """A step that leaves the ticket in its state: values that change, and hands that it passes into."""
         given = changed(record, step)
         fixed = record.process.workflow.states[record.state].readonly
         handed = {name: given[name] for name in MOVED_BY_TRANSITIONS & given.keys() if name not in fixed}
         plain = {name: value for name, value in given.items() if name not in handed}
-        verdict, dropped = _asked(lambda values: record.process.edit(case, person, values, step.at), plain, plain)
+        edit: Ask = lambda values: guarded(record.process.edit(case, person, values, step.at), values)  # noqa: E731
+        verdict, dropped = _asked(edit, plain, plain)
         ruling = Ruling(None, dropped=dropped)
         if isinstance(verdict, Refusal):
             ruling = Ruling(None, verdict.code.value, _sentences(verdict))
@@ -161,9 +164,16 @@ def _nearer(one: Ruling, other: Ruling, preferred: str | None) -> Ruling:
 
 
 def _fire(
-    record: Record, case: Case, person: Person, step: Step, trigger: str, comment: str | None, values: Mapping[str, Value]
+    record: Record,
+    case: Case,
+    person: Person,
+    step: Step,
+    trigger: str,
+    comment: str | None,
+    guarded: Guarded,
+    values: Mapping[str, Value],
 ) -> Decision | Refusal:
-    return record.process.fire(case, person, trigger, values, comment, step.at)
+    return guarded(record.process.fire(case, person, trigger, values, comment, step.at), values)
 
 
 def _wants_comment(record: Record, trigger: str, target: str) -> bool:

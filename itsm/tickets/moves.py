@@ -9,7 +9,7 @@ not come to rest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from itsm.people.access import Channel
 from itsm.platform.database import Prepared
 from itsm.platform.schema import table
-from itsm.tickets import cascades, clockwork, facts, records, references
+from itsm.tickets import cascades, clockwork, facts, guarding, records, references
 from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.models import Comment
 from itsm.tickets.records import Record
@@ -42,7 +42,8 @@ def decide(tx: Tx, record: Record, trigger: str, inputs: Mapping[str, Value], co
     """Ask the engine whether the actor may fire the trigger now, with just the facts it needs."""
     process = record.process
     case = record.case(**facts.gather(tx, record, process.needs(trigger)))
-    return process.fire(case, tx.actor.person(), trigger, inputs, comment, tx.now)
+    verdict = process.fire(case, tx.actor.person(), trigger, inputs, comment, tx.now)
+    return guarding.judge(tx, record, verdict, inputs)
 
 
 def fire(
@@ -73,7 +74,7 @@ def apply(tx: Tx, record: Record, decision: Decision, because: Mapping[str, Any]
         **(because or {}),
     }
     if decision.effects:
-        payload["effects"] = _told_effects(decision.effects)
+        payload["effects"] = told_effects(decision.effects)
     records.enter(record, decision.target, decision.category, tx.now)
     if decision.comment:
         payload["comment"], payload["sha256"] = keep_comment(tx, record, decision.comment, "public")
@@ -123,7 +124,13 @@ def run_effects(tx: Tx, record: Record, effects: tuple[Effect, ...]) -> None:
 
 
 def settle(tx: Tx, record: Record) -> None:
-    """Let the workflow answer everything that has happened, then write the record. Reactions act as the desk itself."""
+    """Let the workflow answer everything that has happened, then write the record."""
+    come_to_rest(tx, record)
+    records.save(tx, record)
+
+
+def come_to_rest(tx: Tx, record: Record) -> None:
+    """Let the workflow answer everything that has happened. Reactions act as the desk itself."""
     desk = tx.as_system(Channel.REACTION)
     reactions = 0
     while record.happenings:
@@ -139,7 +146,6 @@ def settle(tx: Tx, record: Record) -> None:
             break
         reactions += 1
         respond(desk, record, response, {"reaction": event})
-    records.save(tx, record)
 
 
 def respond(tx: Tx, record: Record, response: Response, because: dict[str, Any]) -> None:
@@ -147,14 +153,18 @@ def respond(tx: Tx, record: Record, response: Response, because: dict[str, Any])
 
     What is refused leaves a note in the log and changes nothing: the cause is real even where the answer is not possible.
     """
-    if response.refusal is not None:
-        note_refusal(tx, record, response.refusal, because)
+    refusal = response.refusal or guarding.against_changes(tx, record, response.changes)
+    if refusal is not None:
+        note_refusal(tx, record, refusal, because)
         return
     if response.changes or response.effects:
         take_changes(tx, record, response.changes)
-        acted = {**because, "changes": told(response.changes), "effects": _told_effects(response.effects)}
+        acted = {**because, "changes": told(response.changes), "effects": told_effects(response.effects)}
         records.append(tx, record, "acted", acted, internal=not response.changes)
         run_effects(tx, record, response.effects)
+        if response.changes:
+            for subscriber in tx.desk.subscribers:
+                subscriber(tx, Happened("acted", record, record.state))
     if response.fire is None:
         return
     verdict = decide(tx, record, response.fire, {}, None)
@@ -171,5 +181,6 @@ def note_refusal(tx: Tx, record: Record, refusal: Refusal, because: dict[str, An
     records.append(tx, record, "refused", payload, internal=True)
 
 
-def _told_effects(effects: tuple[Effect, ...]) -> list[dict[str, Any]]:
+def told_effects(effects: Iterable[Effect]) -> list[dict[str, Any]]:
+    """Effects as the log tells them."""
     return [{"do": effect.action, **effect.arguments} for effect in effects]

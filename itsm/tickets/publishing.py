@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,12 @@ def publish_directory(tx: Tx, directory: Path) -> list[str]:
 def current(tx: Tx) -> list[Version]:
     """The current version of every workflow, by name."""
     return [_version(row) for row in tx.session.all(_CURRENT)]
+
+
+def current_workflows(tx: Tx) -> dict[str, Workflow]:
+    """The definitions that are current, by name."""
+    versions_now = current(tx)
+    return {one.name: tx.desk.processes.get(one.id, partial(str, one.source)).workflow for one in versions_now}
 
 
 def versions(tx: Tx, name: str) -> list[Version]:

@@ -8,7 +8,7 @@ events.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from itsm.people.models import Group, Organisation, User
 from itsm.platform import outbox
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind, not_found
+from itsm.platform.lists import PreparedForMany
 from itsm.platform.outbox import Message
 from itsm.platform.schema import table
 from itsm.platform.time import rfc3339, to_micros
@@ -63,12 +64,22 @@ class PendingEvent:
     channel: str
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A ticket as its written events tell it."""
+
+    state: str
+    category: str
+    values: Mapping[str, Value]
+
+
 @dataclass(slots=True)
 class Record:
     """A ticket as a command sees it. `values` has every field by name; `ids` the row ids behind the keys among them.
 
-    `happenings` are events that its workflow may react to and that have not been answered yet; `messages` wait for the outbox;
-    `neighbours` are known once somebody asked for them (see `cascades.py`).
+    `written` is how it was before what is `pending`; None for one that is new. `happenings` are events that its workflow may
+    react to and that have not been answered yet; `messages` wait for the outbox; `neighbours` are known once somebody asked for
+    them (see `cascades.py`).
     """
 
     id: int
@@ -90,6 +101,7 @@ class Record:
     names: Mapping[str, str] = field(default_factory=dict)
     """Full names by login, as far as they came with the row."""
     is_new: bool = False
+    written: Written | None = None
     pending: list[PendingEvent] = field(default_factory=list)
     happenings: deque[str] = field(default_factory=deque)
     messages: list[Message] = field(default_factory=list)
@@ -176,6 +188,14 @@ _BY_NUMBER_LOCKED = {
     for kind in SIGHTS
 }
 _BY_ID_LOCKED = Prepared(record_select().where(Ticket.id == sa.bindparam("id")).with_for_update(of=Ticket))
+_MANY_LOCKED = PreparedForMany(
+    lambda many: (
+        record_select()
+        .where(Ticket.id.in_(sa.select(many.c.value)))
+        .order_by(Ticket.id)
+        .with_for_update(of=Ticket, skip_locked=True)
+    )
+)
 _SOURCE = Prepared(sa.select(WorkflowVersion.source).where(WorkflowVersion.id == sa.bindparam("id")))
 
 _TICKETS, _EVENTS, _COUNTERS = table(Ticket), table(TicketEvent), table(NumberCounter)
@@ -261,6 +281,11 @@ def load_by_id(tx: Tx, ticket_id: int) -> Record | None:
     return None if row is None else from_row(tx, row)
 
 
+def load_many(tx: Tx, ticket_ids: Iterable[int]) -> dict[int, Record]:
+    """The tickets of these row ids by id, locked, for the desk's own work; those that somebody else has locked are left out."""
+    return {row.id: from_row(tx, row) for row in _MANY_LOCKED.all(tx.session, ticket_ids)}
+
+
 def process_of(tx: Tx, version_id: int) -> Process:
     """The compiled workflow version of a ticket."""
     return tx.desk.processes.get(version_id, lambda: tx.session.one(_SOURCE, id=version_id).source)
@@ -293,6 +318,7 @@ def from_row(tx: Tx, row: Any) -> Record:
         chain=bytes(row.chain),
         opened_by_id=row.opened_by_id,
         names={row.requester: row.requester_name},
+        written=Written(row.state, row.category, dict(values)),
     )
 
 
@@ -310,9 +336,40 @@ def append(tx: Tx, record: Record, kind: str, payload: dict[str, Any], *, intern
 def save(tx: Tx, record: Record) -> None:
     """Write the row, its new events and its messages. Raises `DeskError` (`stale`) if the row changed underneath."""
     if record.pending:
+        observe(tx, record)
         _write(tx, record)
     outbox.put_all(tx.session, record.messages, tx.recorded_at)
     record.messages.clear()
+
+
+def save_many(tx: Tx, changed: Iterable[Record]) -> None:
+    """`save` of several tickets, in a statement for each table."""
+    changed = [record for record in changed if not record.is_new]
+    told = [record for record in changed if record.pending]
+    for record in told:
+        observe(tx, record)
+    counts = [record.event_count for record in told]
+    written = [unwritten(tx, record) for record in told]
+    rows = [{"this": r.id, "read_count": count, **row} for r, count, (row, _) in zip(told, counts, written, strict=True)]
+    if tx.session.run_many(_UPDATE, rows) != len(rows):
+        raise DeskError(Kind.STALE, "stale", "A ticket was changed in the meantime.")
+    tx.session.run_many(INSERT_EVENT, [event for _, events in written for event in events])
+    outbox.put_all(tx.session, [message for record in changed for message in record.messages], tx.recorded_at)
+    for record in changed:
+        record.messages.clear()
+
+
+def catch_up(tx: Tx) -> None:
+    """Write what a batch has done so far, for somebody is about to ask about more than the ticket at hand."""
+    if tx.unwritten:
+        save_many(tx, tx.unwritten.values())
+        tx.unwritten.clear()
+
+
+def observe(tx: Tx, record: Record) -> None:
+    """Let the desk's observers read what is about to be written of a ticket."""
+    for observer in tx.desk.observers:
+        observer(tx, record)
 
 
 def _write(tx: Tx, record: Record) -> None:
@@ -331,6 +388,7 @@ def unwritten(tx: Tx, record: Record) -> tuple[dict[str, Any], list[dict[str, An
     record.values["updated_at"] = record.pending[-1].at
     events = [_event_row(tx, record, event) for event in record.pending]
     record.pending.clear()
+    record.written = Written(record.state, record.category, dict(record.values))
     row = _row(tx, record)
     if record.is_new:
         row |= {

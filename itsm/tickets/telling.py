@@ -77,9 +77,9 @@ class Telling:
         if step.target is None:
             ruling, fate = Ruling(None, NO_MEANING, (step.why_refused,)), Fate.REFUSED
         elif step.target in {SAME_STATE, source}:
-            ruling, fate = self.judge.update(record, self._case(), person, step), Fate.UPDATED
+            ruling, fate = self.judge.update(record, self._case(), person, step, self._guarded), Fate.UPDATED
         else:
-            ruling, fate = self.judge.move(record, self._case(), person, step, step.target), Fate.MOVED
+            ruling, fate = self.judge.move(record, self._case(), person, step, step.target, self._guarded), Fate.MOVED
         if ruling.decision is None:
             asked = {"status": step.status, "target": step.target}
             payload = {"trigger": ruling.trigger, "code": ruling.code, "reasons": list(ruling.reasons), "asked": asked}
@@ -215,6 +215,9 @@ class Telling:
         group = record.values.get("group") if record else None
         groups = frozenset({group}) if isinstance(group, str) else frozenset()
         return Person(self.tx.actor.login, roles, groups, self.tx.actor.organisation)
+
+    def _guarded(self, verdict: Decision | Refusal, given: Mapping[str, Value]) -> Decision | Refusal:
+        return guarding.judge(self.tx, self.record, verdict, given)
 
     def _case(self) -> Case:
         return self.record.case(tasks=_NO_TASKS, links=dict.fromkeys(self.opened, 1))

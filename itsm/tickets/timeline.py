@@ -20,7 +20,7 @@ from itsm.tickets.models import Comment, TicketEvent
 from itsm.tickets.records import Record
 from itsm.tickets.visibility import sees_internal
 
-FOR_STAFF: Final = frozenset({"effects", "sha256", "imported", "reasons"})
+FOR_STAFF: Final = frozenset({"effects", "sha256", "imported", "reasons", "sla"})
 """Members of an event's payload that other readers are not told."""
 
 _WORDS: Final = ("comment", "said")

@@ -18,7 +18,10 @@ from itsm.workflow.reading.entries import Entry, Json, Name, OneOf, Said, Text, 
 from itsm.workflow.reading.form import Fault, Form, Noun, fault, under
 from itsm.workflow.scope import LINK_KINDS
 
-RECIPIENTS: Final = ("requester", "assignee", "group", "group.lead", "watchers", "approvers")
+RECIPIENTS: Final = (
+    *("requester", "requester.manager", "assignee", "group", "group.lead"),
+    *("service.owner", "watchers", "approvers"),
+)
 FIRED_ON: Final = ("parent", "children", *LINK_KINDS)
 TIES: Final = tuple(kind for kind in LINK_KINDS if kind not in ("parent", "child"))
 """The links that an action can make; a ticket has its parent from birth."""
@@ -63,7 +66,7 @@ def _only(key: str, below: Json) -> Json:
     return {"type": "object", "properties": {key: below}, "required": [key], "additionalProperties": False}
 
 
-def _recipients(**kwargs: Any) -> Several:
+def recipients(**kwargs: Any) -> Several:
     """Who is meant, by their tie to the ticket or by name."""
     keyed: dict[str, Entry[Any]] = {"user": Said(), "group": Said(Noun.GROUP), "role": Name(Noun.ROLE)}
     return Several(OrOne(RECIPIENTS, "recipient", keyed), empty=_NOBODY, **kwargs)
@@ -118,8 +121,18 @@ class Comment(Form):
 class Notify(Form):
     """Sends a message made from a template: `notify: {to: [requester, group.lead], template: resolved}`."""
 
-    to = _recipients(required=True)
+    to = recipients(required=True)
     template = Name(Noun.TEMPLATE, required=True)
+
+
+class Escalate(Form):
+    """Sets the ticket on a ladder of escalation: `escalate: {ladder: standard}`. They are in `config/escalation.yaml`.
+
+    Its steps tell one after the other, until somebody acknowledges or the ticket is resolved. A ladder that is under way already
+    is not begun again.
+    """
+
+    ladder = Name(Noun.LADDER, required=True)
 
 
 class CreateTask(Form):
@@ -131,17 +144,34 @@ class CreateTask(Form):
     fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields")
 
 
+class FulfilOrder(Form):
+    """Begins the tasks that the ticket's catalogue item plans, each when its time has come: `fulfil_order: {}`.
+
+    A ticket that was not ordered from the catalogue goes on without, and so does one whose tasks are planned already.
+    """
+
+
 class RequestApproval(Form):
     """Asks for approval: `request_approval: {from: [{role: change_manager}], rule: any, exclude: [requester]}`.
 
     The rule is `any` (one is enough, the default), `all`, or `{at_least: n}`. Whoever stands in a relation of `exclude` to the
-    ticket does not count as an approver (separation of duties).
+    ticket does not count as an approver (separation of duties). Instead of `from` and `rule`, `policy` names a policy of
+    `config/approvals.yaml`: `request_approval: {policy: purchase}`.
     """
 
-    from_ = _recipients(required=True, data_key="from", attribute="from")
+    from_ = recipients(data_key="from", attribute="from")
     rule = OrOne(("any", "all"), "rule", {"at_least": Whole(least=1)}, load_default="any")
+    policy = Said(Noun.POLICY, alone=True)
     exclude_ = Several(Word(sorted(RELATIONS), "relation"), load_default=(), data_key="exclude", attribute="exclude")
     title = Said()
+
+    @validates_schema(pass_original=True)
+    def either(self, data: dict[str, Any], written: Mapping[str, Any], **_: object) -> None:
+        """By itself or by a policy; two that say whom to ask would disagree one day."""
+        if "from" not in data and "policy" not in data:
+            raise fault("missing-key", "The key “from” is missing here, or a “policy”.")
+        if "policy" in data and not {"from", "rule"}.isdisjoint(written):
+            raise fault("misplaced-key", "A policy says itself whom to ask, and by which rule.", "Keep one of the two.")
 
 
 class Spawn(Form):
@@ -193,7 +223,9 @@ _FORMS: Final[Mapping[str, tuple[type[Form], str | None]]] = {
     "assign": (Assign, None),
     "comment": (Comment, "body"),
     "notify": (Notify, None),
+    "escalate": (Escalate, "ladder"),
     "create_task": (CreateTask, "title"),
+    "fulfil_order": (FulfilOrder, None),
     "request_approval": (RequestApproval, None),
     "spawn": (Spawn, None),
     "link": (Link, None),

@@ -84,7 +84,7 @@ def _no_file(name: str) -> bytes:
     raise FileNotFoundError(f"there are no files here, so no {name}")
 
 
-class _Zone(Text):
+class Zone(Text):
     """A name of the IANA database."""
 
     def take(self, value: Any) -> str:
@@ -243,7 +243,7 @@ class _StandardDay(Entry[timedelta]):
 class _CalendarForm(Form):
     """One calendar."""
 
-    zone = _Zone(required=True)
+    zone = Zone(required=True)
     weekly = _Weekly(load_default=((),) * 7)
     exceptions = Named(_Date(), _Hours(), "dates and hours", load_default={})
     breaks = Named(_Date(), _Hours(), "dates and hours", load_default={})

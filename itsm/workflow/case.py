@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from itsm.workflow.definition import Category
 
@@ -36,6 +36,22 @@ class Fact(StrEnum):
     LINKS = "links"
     WATCHERS = "watchers"
     APPROVERS = "approvers"
+    DECIDERS = "deciders"
+
+
+@dataclass(frozen=True, slots=True)
+class Deciders:
+    """Who approved the ticket, and for whom its parts are shut therefore (separation of duties).
+
+    `logins` are those whose approval stands, with whoever gave it in their place; `barred` has for a field (`assignee`,
+    `requester`) the logins that it may not be given, each with the reason as a sentence without its end.
+    """
+
+    logins: frozenset[str] = frozenset()
+    barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+NOBODY: Final = Deciders()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,7 @@ class Case:
     links: Mapping[str, int] = field(default_factory=dict)
     watchers: frozenset[str] = frozenset()
     approvers: frozenset[str] = frozenset()
+    deciders: Deciders = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,7 @@ class Why(StrEnum):
     UNKNOWN_TRIGGER = "unknown_trigger"
     WRONG_STATE = "wrong_state"
     NOT_ALLOWED = "not_allowed"
+    SEPARATION = "separation_of_duties"
     CONDITION = "condition_failed"
     REQUIRED = "required"
     COMMENT_REQUIRED = "comment_required"
@@ -102,6 +120,8 @@ class Why(StrEnum):
     NOT_EDITABLE = "not_editable"
     INVALID_VALUE = "invalid_value"
     INVARIANT = "invariant_broken"
+    FROZEN = "frozen"
+    OUTSIDE_WINDOW = "outside_window"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "unknown-matrix": "There is no matrix of this name in config/priority.yaml.",
         "unknown-workflow": "There is no workflow of this name.",
         "unknown-group": "There is no group of this name.",
+        "unknown-policy": "There is no policy of this name in config/approvals.yaml.",
+        "unknown-ladder": "There is no ladder of this name in config/escalation.yaml.",
         "unknown-type": "There is no type of field of this name.",
         "unknown-category": "There is no category of states of this name.",
         "unknown-comment": "The comment of a branch is optional or required.",

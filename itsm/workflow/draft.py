@@ -186,6 +186,13 @@ class Draft:
             if is_empty(self.values.get(name)) and name not in blamed:
                 self.reasons.append(sentences.missing(self.book.fields[name]))
 
+    def separate(self, among: Iterable[str]) -> None:
+        """Nobody is requester or assignee (those of them `among` which is looked) of what he approved, whoever made him so."""
+        for name in among:
+            login, barred = self.values.get(name), self.case.deciders.barred.get(name, {})
+            if isinstance(login, str) and login in barred:
+                self.reasons.append(sentences.separation(self.book.fields[name], login, barred[login]))
+
     def hold(self, only_about: frozenset[str] | None = None) -> None:
         """What must always hold here must hold now (`only_about`: as far as it names these fields).
 

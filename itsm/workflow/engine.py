@@ -10,7 +10,8 @@ The meaning of `fire`, in this order:
 2. The first branch is taken whose `from`, `by` and `if` all pass. `by` (like `edit`) is judged on the ticket as it was: nobody
    makes himself its assignee to be allowed to resolve it. `if` sees the inputs, and still the old state.
 3. A branch with `comment: required` needs words.
-4. `do` is carried out as written: `set`, `clear` and `assign` change fields, all else is collected as effects.
+4. `do` is carried out as written: `set`, `clear` and `assign` change fields, all else is collected as effects. Nobody whose
+   approval stands may be its assignee or requester by now, unless the ticket closes and he was so before.
 5. Derived fields are computed anew; `ticket.state` is the new state from here on.
 6. What the branch, then the target state, requires must be filled now.
 7. The invariants of the target state must hold.
@@ -32,8 +33,9 @@ from itsm.workflow import sentences, values
 from itsm.workflow.builtin import REQUIRED_AT_CREATION
 from itsm.workflow.case import SYSTEM_PERSON, Case, Decision, Fact, Offer, Person, Reason, Refusal, Response, Value
 from itsm.workflow.creation import created, override
-from itsm.workflow.definition import Comment, Field, FieldType, Workflow
+from itsm.workflow.definition import Action, Category, Comment, Field, FieldType, Workflow
 from itsm.workflow.draft import Draft, Occasion
+from itsm.workflow.elsewhere import Elsewhere
 from itsm.workflow.machine import StateMachine
 from itsm.workflow.needs import Needs
 from itsm.workflow.offers import offer
@@ -59,6 +61,7 @@ class Process:
             for state in workflow.states
         }
         self._needs = Needs(self._book)
+        self._elsewhere = Elsewhere(self._book, vocabulary, self._needs)
         self._shown = lru_cache(maxsize=1024)(self._fields_shown)
 
     # What it is
@@ -102,6 +105,10 @@ class Process:
     def needs_timer(self, name: str) -> frozenset[Fact]:
         """The facts that `due` of this timer asks for, and `fire` of what it may call for."""
         return self._needs.of_timer(name)
+
+    def needs_actions(self, actions: tuple[Action, ...]) -> frozenset[Fact]:
+        """The facts that `carry_out` of these actions asks for."""
+        return self._elsewhere.get(actions).needs
 
     def references(self, given: Mapping[str, Value]) -> list[tuple[str, FieldType, str]]:
         """The values that are keys of something, for the caller to look up: (field, type, key)."""
@@ -162,6 +169,7 @@ class Process:
         if case.state not in self.workflow.states:
             return Refusal(None, (sentences.lost_state(case.state, self.workflow.name),))
         draft.take(inputs, Occasion.EDIT)
+        draft.separate(draft.changes())
         draft.arrive(case.state)
         required_here = REQUIRED_AT_CREATION + self.workflow.states[case.state].require
         draft.require(name for name in required_here if name in inputs)
@@ -207,6 +215,17 @@ class Process:
         Raises `KeyError` for a timer that does not exist.
         """
         return self._answer(self._book.timers[timer], case, now)
+
+    def carry_out(self, actions: tuple[Action, ...], case: Case, now: datetime) -> Response:
+        """Carry out actions that were written elsewhere, as a timer's `do` would be. What does not fit this workflow (a field
+        that it lacks, a value that its field does not take) makes the response a refusal.
+        """
+        foreign = self._elsewhere.get(actions)
+        if foreign.refusal is not None:
+            return Response(None, refusal=foreign.refusal)
+        if case.state not in self.workflow.states:
+            return Response(None, refusal=Refusal(None, (sentences.lost_state(case.state, self.workflow.name),)))
+        return self._carried_out(foreign.rule, case, Draft(self._book, case, SYSTEM_PERSON, now))
 
     # How it is decided
 
@@ -257,6 +276,7 @@ class Process:
         if rule.branch.comment is Comment.REQUIRED and draft.situation.comment is None:
             draft.reasons.append(sentences.comment_missing(rule.branch.trigger))
         draft.carry_out(rule.deeds)
+        draft.separate(draft.changes() if self.workflow.category(target) is Category.CLOSED else draft.case.deciders.barred)
         draft.arrive(target)
         draft.require(required(rule, self.workflow.states[target]))
         draft.hold()
@@ -282,9 +302,13 @@ class Process:
         draft = Draft(self._book, case, SYSTEM_PERSON, now)
         if rule.condition is not None and rule.condition.evaluate(draft.situation) is not True:
             return None
+        return self._carried_out(rule, case, draft)
+
+    def _carried_out(self, rule: AnswerRule, case: Case, draft: Draft) -> Response:
         if not rule.deeds:
             return Response(rule.fire)
         draft.carry_out(rule.deeds)
+        draft.separate(draft.changes())
         draft.arrive(case.state)
         draft.hold(only_about=frozenset(draft.changes()))
         done = draft.outcome(None, case.state)

@@ -78,7 +78,7 @@ def json_schema(vocabulary: Vocabulary | None = None) -> Json:
     It proposes and warns; the loader, which knows the file's own names too, has the last word.
     """
     specs = vocabulary.actions if vocabulary else registry()
-    with within(Names(_known(vocabulary) if vocabulary else {})):
+    with within(Names(known_names(vocabulary) if vocabulary else {})):
         form, actions = describe(WORKFLOW), describe_actions(specs.values())
     return {
         "$schema": DRAFT,
@@ -94,7 +94,7 @@ def names_of(tree: source.Node, vocabulary: Vocabulary) -> Names:
     own = frozenset({str(name)} if isinstance(name, source.Scalar) else ())
     fields = {**BUILTIN_FIELDS, **{name: field for name, node in _section(tree, "fields") if (field := _outlined(name, node))}}
     known = {
-        **_known(vocabulary, own),
+        **known_names(vocabulary, own),
         Noun.STATE: frozenset(name for name, _ in _section(tree, "states")),
         Noun.FIELD: frozenset(name for name, _ in _section(tree, "fields")) | BUILTIN_FIELDS.keys(),
         Noun.TRIGGER: frozenset(name for name, _ in _section(tree, "transitions")),
@@ -102,7 +102,7 @@ def names_of(tree: source.Node, vocabulary: Vocabulary) -> Names:
     return Names(known, fields, vocabulary.actions)
 
 
-def _known(vocabulary: Vocabulary, own: frozenset[str] = frozenset()) -> dict[Noun, frozenset[str]]:
+def known_names(vocabulary: Vocabulary, own: frozenset[str] = frozenset()) -> dict[Noun, frozenset[str]]:
     """The names of a vocabulary, and of the workflow itself."""
     workflows = vocabulary.workflows | own
     return {
@@ -113,7 +113,10 @@ def _known(vocabulary: Vocabulary, own: frozenset[str] = frozenset()) -> dict[No
         Noun.CALENDAR: vocabulary.calendars,
         Noun.MATRIX: frozenset(vocabulary.matrices),
         Noun.WORKFLOW: workflows,
-    } | ({Noun.GROUP: vocabulary.groups} if vocabulary.groups is not None else {})
+        **({Noun.GROUP: vocabulary.groups} if vocabulary.groups is not None else {}),
+        **({Noun.POLICY: vocabulary.policies} if vocabulary.policies is not None else {}),
+        **({Noun.LADDER: vocabulary.ladders} if vocabulary.ladders is not None else {}),
+    }
 
 
 def _section(tree: source.Node, key: str) -> Iterable[tuple[str, source.Node]]:

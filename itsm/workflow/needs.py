@@ -18,7 +18,8 @@ class Needs:
     """The facts that each trigger, timer and event of a workflow asks for, worked out once."""
 
     def __init__(self, book: Rulebook) -> None:
-        self.always = _always(book)
+        # Any ticket may be a part of one that somebody approved, and be handed to him.
+        self.always = _always(book) | {Fact.DECIDERS}
         self._triggers = {name: self.always | _of_branches(rules) for name, rules in book.branches.items()}
         self._timers = {name: self._of_answers((rule,)) for name, rule in book.timers.items()}
         self._events = {event: self._of_answers(rules) for event, rules in book.reactions.items()}
@@ -37,6 +38,11 @@ class Needs:
     def of_event(self, event: str) -> frozenset[Fact]:
         """For answering an event, and what the answer may fire."""
         return self._events.get(event, self.always)
+
+    @staticmethod
+    def behind(compiled: Iterable[Compiled | None]) -> frozenset[Fact]:
+        """For judging these expressions."""
+        return _facts(compiled)
 
     def _of_answers(self, rules: Iterable[AnswerRule]) -> frozenset[Fact]:
         own = [_facts(chain((rule.condition,), expressions_in(rule.deeds))) for rule in rules]

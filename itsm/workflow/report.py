@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from unicodedata import combining, east_asian_width
 from urllib.parse import quote
 
@@ -15,6 +15,10 @@ from itsm.workflow.check import RULES
 from itsm.workflow.codes import MEANINGS
 from itsm.workflow.findings import Finding, Severity
 
+Meanings: TypeAlias = Mapping[str, tuple[str | None, Severity]]
+"""What codes mean, and how grave what they say is."""
+
+_NO_OTHERS: Final[Meanings] = {}
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _WIDEST: Final = 160
 _ELLIPSIS: Final = "…"
@@ -91,11 +95,14 @@ def plain(finding: Finding) -> dict[str, Any]:
     return said | ({"hint": finding.hint} if finding.hint else {})
 
 
-def as_sarif(findings: Iterable[Finding]) -> str:
-    """A SARIF 2.1.0 log with one run; every rule that has found something is described in it."""
+def as_sarif(findings: Iterable[Finding], also: Meanings = _NO_OTHERS) -> str:
+    """A SARIF 2.1.0 log with one run; every rule that has found something is described in it.
+
+    `also` has what the codes of capabilities mean, which this floor does not know.
+    """
     listed = list(findings)
     codes = sorted({finding.code for finding in listed})
-    driver = {"name": "itsm workflow check", "rules": [_sarif_rule(code) for code in codes]}
+    driver = {"name": "itsm workflow check", "rules": [_sarif_rule(code, also) for code in codes]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -104,12 +111,11 @@ def as_sarif(findings: Iterable[Finding]) -> str:
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=2)
 
 
-def _sarif_rule(code: str) -> dict[str, Any]:
+def _sarif_rule(code: str, also: Meanings) -> dict[str, Any]:
     rule = RULES.get(code)
-    meaning = rule.meaning if rule else MEANINGS.get(code)
+    meaning, level = (rule.meaning, rule.severity) if rule else also.get(code, (MEANINGS.get(code), Severity.ERROR))
     if meaning is None:
         return {"id": code}
-    level = rule.severity if rule else Severity.ERROR
     return {
         "id": code,
         "shortDescription": {"text": meaning.partition("\n\n")[0]},

@@ -112,6 +112,14 @@ class Rulebook:
         return not hidden and (field.see is None or not words.isdisjoint(field.see))
 
 
+def deeds_of(
+    workflow: Workflow, vocabulary: Vocabulary, actions: tuple[Action, ...]
+) -> tuple[tuple[Deed, ...], tuple[Finding, ...]]:
+    """Actions that were written elsewhere as deeds of a workflow, and what in them does not fit it."""
+    compiler = _Compiler(workflow, vocabulary)
+    return compiler._deeds(actions), tuple(compiler.findings)
+
+
 def fields_of(compiled: Compiled) -> frozenset[str]:
     """The fields that an expression names."""
     return frozenset(name.split(".")[1] for name in compiled.names if name.startswith("ticket."))

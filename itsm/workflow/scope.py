@@ -30,6 +30,8 @@ LINK_KINDS: Final = (
 
 TASK_COUNTS: Final = ("open", "total", "failed")
 APPROVAL_COUNTS: Final = ("pending", "approved", "rejected", "total")
+DECIDERS: Final = "approvals.deciders"
+"""Who approved the ticket, as far as their approval stands; `actor.id in approvals.deciders`."""
 
 FUNCTIONS: Final = frozenset(
     ("size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string", "timestamp", "duration", "exists",
@@ -173,10 +175,11 @@ class Scope:
             Variable("comment", Kind.NULLABLE_TEXT),
             *(Variable(f"tasks.{name}", Kind.COUNT) for name in TASK_COUNTS),
             *(Variable(f"approvals.{name}", Kind.COUNT) for name in APPROVAL_COUNTS),
+            Variable(DECIDERS, Kind.LIST),
             *(Variable(f"links.{kind}", Kind.COUNT) for kind in LINK_KINDS),
         ]
         for each in {**BUILTIN_FIELDS, **workflow.fields}.values():
-            variables.extend(_of_field(each))
+            variables.extend(variables_of(each))
         return cls(MappingProxyType({variable.name: variable for variable in variables}), workflow.source)
 
     def running(self, nulls: frozenset[str]) -> cel.Env:
@@ -191,7 +194,8 @@ class Scope:
         return env
 
 
-def _of_field(each: Field) -> list[Variable]:
+def variables_of(each: Field) -> list[Variable]:
+    """The names by which expressions see a field: itself, and the parts of an amount of money."""
     name = f"ticket.{each.name}"
     known = frozenset(each.choices) if each.type in (FieldType.CHOICE, FieldType.MULTI_CHOICE) else None
     variables = [Variable(name, _FIELD_KINDS.get(each.type, Kind.NULLABLE_TEXT), known, each)]

@@ -69,6 +69,12 @@ def not_allowed(trigger: str, words: Iterable[str], person: Person, values: Mapp
     return Reason(Why.NOT_ALLOWED, f"“{trigger}” is for {who(words, values)}; {person.login} is not among them.")
 
 
+def separation(field: Field, login: str, why: str) -> Reason:
+    """A part in the ticket for somebody who has approved it."""
+    message = f"The field {field.name} cannot be given to {login}: {why}. Who approves does not carry out, nor ask."
+    return Reason(Why.SEPARATION, message, field.name)
+
+
 def condition(trigger: str, compiled: Compiled, why: str) -> Reason:
     """A condition that does not hold, with what it looked at."""
     return Reason(Why.CONDITION, f"“{trigger}” waits until “{compiled.text}” holds{why}.")

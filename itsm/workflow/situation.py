@@ -74,6 +74,8 @@ def _reader(name: str) -> Callable[[Situation], object]:
             return lambda here: here.values.get(field)
         case "tasks", _:
             return lambda here: here.case.tasks.get(rest, 0)
+        case "approvals", "deciders":
+            return lambda here: sorted(here.case.deciders.logins)
         case "approvals", _:
             return lambda here: here.case.approvals.get(rest, 0)
         case "links", _:

@@ -32,6 +32,8 @@ EVENTS: Final = frozenset(
         "agent_replied",
         "approved",
         "rejected",
+        "approval_voided",
+        "too_few_approvers",
         "tasks_done",
         "task_failed",
         "children_closed",
@@ -59,7 +61,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What exists around a practice. `groups` of None means that groups are kept elsewhere and not checked here.
+    """What exists around a practice. `groups`, `policies` or `ladders` of None are kept elsewhere and not checked here.
 
     `includes` has for each role the roles it holds besides itself, directly or through others.
     """
@@ -70,6 +72,8 @@ class Vocabulary:
     matrices: Mapping[str, Matrix] = field(default_factory=dict)
     workflows: frozenset[str] = frozenset()
     groups: frozenset[str] | None = None
+    policies: frozenset[str] | None = None
+    ladders: frozenset[str] | None = None
     actions: Mapping[str, ActionSpec] = field(default_factory=lambda: BUILTIN_ACTIONS)
     includes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -104,9 +108,24 @@ def load_vocabulary(config: Path, workflows: Path) -> tuple[Vocabulary, list[Fin
         calendars=frozenset(_read(config / "calendars.yaml", _CALENDARS, Noun.CALENDAR, findings)),
         matrices=MappingProxyType({name: _matrix(name, one.value) for name, one in matrices.items()}),
         workflows=workflow_names(workflows),
+        policies=_policies(config / "approvals.yaml"),
+        ladders=_ladders(config / "escalation.yaml"),
         actions=registry(),
         includes=MappingProxyType(_closed({name: frozenset(one.value["includes"]) for name, one in roles.items()})),
     ), findings
+
+
+def _policies(path: Path) -> frozenset[str]:
+    """The names of the policies of approval; what is wrong with them is told by who reads them in earnest."""
+    tree, _ = source.parse_file(path) if path.exists() else (None, [])
+    policies = tree.get("policies") if isinstance(tree, source.Mapping) else None
+    return frozenset(policies) if isinstance(policies, source.Mapping) else frozenset()
+
+
+def _ladders(path: Path) -> frozenset[str]:
+    """The names of the escalation ladders; what is wrong with them is told by who reads them in earnest."""
+    tree, _ = source.parse_file(path) if path.exists() else (None, [])
+    return frozenset(tree) if isinstance(tree, source.Mapping) else frozenset()
 
 
 def workflow_names(directory: Path) -> frozenset[str]:

@@ -87,6 +87,10 @@ class Calendar:
             raise EmptyCalendarError(self.name)
         return self._timeline.add(a, length)
 
+    def open_between(self, a: int, b: int) -> list[tuple[int, int]]:
+        """The stretches of working time between two instants, in order and apart; all in whole microseconds since 1970."""
+        return self._timeline.segments(a, b)
+
     def add_duration(self, a: datetime, duration: Duration) -> datetime:
         """When a duration that begins at a is over, in UTC: elapsed time runs on, business time only in this calendar."""
         if duration.end_of_day:

@@ -100,6 +100,12 @@ class Timeline:
             table = self._wider(table, forwards=False)
         return table.ends[index]
 
+    def segments(self, a: int, b: int) -> Segments:
+        """The segments between two instants, cut off where they begin earlier or end later. Raises `BeyondCalendarError`."""
+        table = self._covering(a, max(a, b))
+        low, high = bisect_right(table.ends, a), bisect_left(table.starts, b)
+        return [(max(table.starts[place], a), min(table.ends[place], b)) for place in range(low, high)]
+
     def is_working(self, instant: int) -> bool:
         """Whether the instant lies in a segment. Raises `BeyondCalendarError`."""
         table = self._covering(instant, instant + 1)

@@ -93,6 +93,13 @@ def test_what_is_missing_or_too_much_in_the_form_is_told(api: Api) -> None:
     assert caller.call("POST", path, raw=b"\r\n" * 1000, Content_Type="multipart/form-data").status in (400, 422)
 
 
+@pytest.mark.parametrize("size", [20_000, 65_536, 65_537, MEBIBYTE])
+def test_a_file_of_ordinary_size_is_kept_whole(api: Api, size: int) -> None:
+    number = api("ra1").opens()
+    reply = send(api("ra1"), number, b"a\n" * (size // 2))
+    assert (reply.status, reply.json["size"]) == (201, size // 2 * 2)
+
+
 def test_a_flood_of_parts_is_cut_short(api: Api) -> None:
     number = api("ra1").opens()
     parts = b"".join(b'--b\r\nContent-Disposition: form-data; name="p%d"\r\n\r\nx\r\n' % index for index in range(100_000))

@@ -56,6 +56,7 @@ def test_the_contract_is_kept() -> None:
     contract = """
         GET /me · POST /tickets · GET /tickets · GET /tickets/{number} · PATCH /tickets/{number}
         GET /tickets/{number}/transitions · POST /tickets/{number}/transitions · GET /tickets/{number}/timeline
+        GET /tickets/{number}/sla
         POST /tickets/{number}/comments · POST /tickets/{number}/attachments · POST /tickets/{number}/links
         POST /tickets/{number}/tasks · POST /tickets/{number}/watchers
         GET /approvals · POST /approvals/{approval_id}/decision

@@ -13,14 +13,20 @@ from typing import Any
 
 import pytest
 
+from itsm.people.access import SYSTEM, Channel
+from itsm.sla.escalation import start as start_escalation
+from itsm.tickets import moves, records
+from itsm.workflow.case import Effect
 from tests.api.test_approvals import asked
 from tests.api.world import INCIDENT, ROUTES, Api, Reply
+from tests.catalog.world import publish
 from tests.service import PEOPLE
 
 EVERYONE = frozenset(PEOPLE)
 AGENTS = frozenset({"g1", "g2", "g3", "l1", "cm1", "cm2", "ad1"})
 READERS_OF_ALL = AGENTS | {"po1", "au1", "int1"}
 WORKERS = AGENTS | {"int1"}
+KEEPERS = frozenset({"l1", "ad1"})
 PROCESS_READERS = AGENTS | {"po1", "au1"}
 ONLY_LOOK = frozenset({"g3", "au1"})
 """g3 has read-only access to the group that the tickets are with; au1 is an auditor."""
@@ -97,18 +103,37 @@ def untie(api: Api, login: str, number: str, owner: str) -> Reply:
     return api(login).delete(f"/tickets/{number}/links/{made}")
 
 
+def acknowledge(api: Api, login: str, number: str, _: str) -> Reply:
+    with api.desk.transaction(SYSTEM, Channel.TIMER) as tx:
+        record = records.load(tx, number)
+        start_escalation(tx, record, Effect("escalate", {"ladder": "urgent"}))
+        moves.settle(tx, record)
+    return api(login).post(f"/tickets/{number}/escalation/acknowledgement", {})
+
+
 PART_TAKERS = WORKERS - ONLY_LOOK
 """Who may add to tickets of others: those who work on tickets, where they may act."""
+
+CORRECTORS = frozenset({"l1"})
+CORRECTION = {
+    "clock": "incident-resolution",
+    "start": "2026-03-02T08:00:00Z",
+    "end": "2026-03-02T08:30:00Z",
+    "reason": "Fire drill.",
+}
 
 ON_TICKETS: dict[str, OnTicket] = {
     "tickets.read": OnTicket(get("")),
     "transitions.offers": OnTicket(get("/transitions")),
     "timeline.read": OnTicket(get("/timeline")),
+    "approvals.course": OnTicket(get("/approvals")),
     "attachments.find": OnTicket(get("/attachments")),
     "attachments.fetch": OnTicket(fetch),
     "links.find": OnTicket(get("/links")),
     "tasks.find": OnTicket(get("/tasks")),
     "watchers.find": OnTicket(get("/watchers")),
+    "sla.read": OnTicket(get("/sla")),
+    "sla.take_out": OnTicket(post("/sla/corrections", CORRECTION), may=CORRECTORS, requester=False, needs=CORRECTORS),
     "tickets.edit": OnTicket(edit, may=AGENTS - ONLY_LOOK, requester=False),
     "transitions.fire": OnTicket(escalate, may=AGENTS - ONLY_LOOK),
     "comments.write": OnTicket(post("/comments", {"body": "A word.", "visibility": "public"}), may=PART_TAKERS),
@@ -118,6 +143,8 @@ ON_TICKETS: dict[str, OnTicket] = {
     "watchers.add": OnTicket(watch_oneself, may=PART_TAKERS),
     "watchers.remove": OnTicket(watch_no_longer, may=PART_TAKERS),
     "tasks.add": OnTicket(post("/tasks", {"title": "Cable"}), may=PART_TAKERS, requester=False, needs=WORKERS),
+    "escalation.read": OnTicket(get("/escalation"), requester=False, needs=AGENTS),
+    "escalation.acknowledge": OnTicket(acknowledge, may=PART_TAKERS, requester=False),
     "work.book": OnTicket(post("/work", {"minutes": 5}), may=PART_TAKERS, requester=False, needs=WORKERS),
 }
 
@@ -126,6 +153,23 @@ ELSEWHERE: dict[str, tuple[str, object, frozenset[str]]] = {
     "tickets.find": ("/tickets", None, EVERYONE),
     "tickets.create": ("/tickets", INCIDENT, EVERYONE - {"au1"}),
     "approvals.find": ("/approvals", None, EVERYONE),
+    "approvals.find_delegations": ("/approvals/delegations", None, EVERYONE),
+    "catalogue.find": ("/catalog", None, EVERYONE),
+    "sla.at_risk": ("/sla/at-risk", None, READERS_OF_ALL),
+    "sla.results": ("/sla/results", None, READERS_OF_ALL),
+    "sla.policies": ("/sla/policies", None, PROCESS_READERS),
+    "services.find": ("/services", None, EVERYONE),
+    "services.add": ("/services", {"key": "{login}", "name": "X"}, KEEPERS),
+    "services.read": ("/services/workplace", None, EVERYONE),
+    "services.edit": ("/services/workplace", {"name": "X"}, KEEPERS),
+    "services.relations": ("/services/workplace/relations", None, EVERYONE),
+    "services.relate": ("/services/workplace/relations", {"kind": "made_of", "target": "laptop-17"}, KEEPERS),
+    "services.impact": ("/services/workplace/impact", None, EVERYONE),
+    "services.history": ("/services/workplace/history", None, READERS_OF_ALL),
+    "configuration-items.find": ("/configuration-items", None, EVERYONE),
+    "configuration-items.add": ("/configuration-items", {"key": "{login}", "name": "X"}, KEEPERS),
+    "configuration-items.edit": ("/configuration-items/laptop-17", {"name": "X"}, KEEPERS),
+    "configuration-items.history": ("/configuration-items/laptop-17/history", None, READERS_OF_ALL),
     "workflows.find": ("/workflows", None, PROCESS_READERS),
     "workflows.read": ("/workflows/incident", None, PROCESS_READERS),
     "workflows.picture": ("/workflows/incident/diagram.svg", None, PROCESS_READERS),
@@ -144,11 +188,32 @@ PUBLIC = {
     "documents.reference": "/api/reference",
 }
 
-OF_ITS_OWN = {"approvals.decide"}
+CATALOGUE: dict[str, tuple[str, dict[str, Any]]] = {
+    "catalogue.read": ("/catalog/acme-only", {}),
+    "catalogue.preview": ("/catalog/acme-only/form", {"body": {"answers": {}}}),
+    "catalogue.order": ("/catalog/acme-only/requests", {"body": {"answers": {}}}),
+    "catalogue.attach": ("/catalog/acme-only/files", {}),
+    "catalogue.save_draft": ("/catalog/acme-only/draft", {"body": {"answers": {}}}),
+    "catalogue.discard_draft": ("/catalog/acme-only/draft", {}),
+}
+"""Routes on an item that is offered to the organisation acme without ra2: path, and what is sent."""
+
+NEEDS_CREATE = frozenset({"catalogue.order", "catalogue.attach"})
+
+OF_ITS_OWN = {
+    "approvals.decide",
+    "approvals.read",
+    "approvals.delegate",
+    "approvals.revoke",
+    "sla.excuse",
+    "catalogue.read_draft",
+    "catalogue.ordered",
+    *CATALOGUE,
+}
 
 
 def test_the_tables_have_every_route() -> None:
-    assert {*ON_TICKETS, *ELSEWHERE, *PUBLIC, *OF_ITS_OWN} == set(ROUTES)
+    assert {*ON_TICKETS, *ELSEWHERE, *PUBLIC, *OF_ITS_OWN, *KEEPING, *ON_ITEMS} == set(ROUTES)
 
 
 @pytest.mark.parametrize("endpoint", ON_TICKETS)
@@ -175,9 +240,65 @@ def test_what_may_be_done_elsewhere(api: Api, endpoint: str) -> None:
     path, body, may = ELSEWHERE[endpoint]
     if "{digest}" in path:
         path = path.format(digest=api("po1").get("/workflows/incident").json["version"])
-    seen = {login: api(login).call(ROUTES[endpoint].method, path, body=body).status for login in PEOPLE}
+    versions = {"If_Match": "*"} if ROUTES[endpoint].if_match else {}
+    seen = {
+        login: api(login).call(ROUTES[endpoint].method, path, body=_own(body, login), **versions).status for login in PEOPLE
+    }
     assert {login for login, status in seen.items() if status < 300} == may
     assert {status for login, status in seen.items() if login not in may} <= {403}
+
+
+def _own(body: object, login: str) -> object:
+    """The body, with `{login}` read as the caller: for what can be added once only."""
+    if not isinstance(body, dict):
+        return body
+    return {name: value.replace("{login}", login) if isinstance(value, str) else value for name, value in body.items()}
+
+
+def import_items(api: Api, login: str) -> Reply:
+    return api(login).call("POST", "/services/import", data={"file": (BytesIO(b"key,name\nnew-1,New\n"), "items.csv")})
+
+
+def take_apart(path: str, kind: str, other: str) -> Callable[[Api, str], Reply]:
+    def act(api: Api, login: str) -> Reply:
+        assert api("l1").post(f"{path}/relations", {"kind": kind, "target": other}).status == 201
+        return api(login).delete(f"{path}/relations/{kind}/{other}")
+
+    return act
+
+
+KEEPING: dict[str, Callable[[Api, str], Reply]] = {
+    "services.bring_in": import_items,
+    "services.unrelate": take_apart("/services/workplace", "made_of", "laptop-17"),
+    "configuration-items.unrelate": take_apart("/configuration-items/laptop-17", "runs_on", "rack-1"),
+    "configuration-items.relate": lambda api, login: api(login).post(
+        "/configuration-items/laptop-17/relations", {"kind": "runs_on", "target": "rack-1"}
+    ),
+}
+"""What only those who keep services and items may do."""
+
+ON_ITEMS = {
+    "configuration-items.read": "/configuration-items/of-beta",
+    "configuration-items.relations": "/configuration-items/of-beta/relations",
+    "configuration-items.impact": "/configuration-items/of-beta/impact",
+}
+"""Reading an item of the organisation beta."""
+
+
+@pytest.mark.parametrize("endpoint", KEEPING)
+def test_who_keeps_services_and_items(api: Api, endpoint: str) -> None:
+    assert api("l1").post("/configuration-items", {"key": "rack-1", "name": "Rack"}).status == 201
+    seen = {login: KEEPING[endpoint](api, login).status for login in PEOPLE}
+    assert {login for login, status in seen.items() if status < 300} == KEEPERS
+    assert {status for login, status in seen.items() if login not in KEEPERS} == {403}
+
+
+@pytest.mark.parametrize("endpoint", ON_ITEMS)
+def test_who_sees_an_item(api: Api, endpoint: str) -> None:
+    assert api("l1").post("/configuration-items", {"key": "of-beta", "name": "X", "organisation": "beta"}).status == 201
+    seen = {login: api(login).get(ON_ITEMS[endpoint]).status for login in PEOPLE}
+    assert {login for login, status in seen.items() if status == 200} == READERS_OF_ALL | {"rb1"}
+    assert {status for login, status in seen.items() if login not in READERS_OF_ALL | {"rb1"}} == {404}
 
 
 def test_whose_a_question_is(api: Api) -> None:
@@ -186,6 +307,44 @@ def test_whose_a_question_is(api: Api) -> None:
         reply = api(login).post(f"/approvals/{question}/decision", {"decision": "approve"})
         assert reply.status == (403 if login in READERS_OF_ALL else 404), login
     assert api("cm1").post(f"/approvals/{question}/decision", {"decision": "approve"}).status == 200
+
+
+def test_who_reads_a_question_sees_its_ticket(api: Api) -> None:
+    _, question = asked(api)
+    seen = {login for login in EVERYONE if api(login).get(f"/approvals/{question}").status == 200}
+    assert seen == READERS_OF_ALL
+
+
+def test_whose_a_delegation_is(api: Api) -> None:
+    period = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-09T09:00:00Z"}
+    for login in EVERYONE:
+        reply = api(login).post("/approvals/delegations", {"delegate": "cm2", **period})
+        assert reply.status == {"cm1": 201, "cm2": 422, "ap1": 422}.get(login, 403), login
+    (given,) = api("cm1").get("/approvals/delegations").items
+    for login in EVERYONE - {"cm1"}:
+        assert api(login).delete(f"/approvals/delegations/{given['id']}").status == 404, login
+    assert api("cm1").delete(f"/approvals/delegations/{given['id']}").status == 204
+
+
+@pytest.mark.parametrize("endpoint", CATALOGUE)
+def test_what_is_offered_is_there_for_those_it_is_offered_to(api: Api, endpoint: str) -> None:
+    publish(api.desk)
+    path, sent = CATALOGUE[endpoint]
+    for login in PEOPLE:
+        parts = {"data": {"file": (BytesIO(b"bytes"), "a.txt")}} if ROUTES[endpoint].upload else {}
+        reply = api(login).call(ROUTES[endpoint].method, path, **sent, **parts)
+        offered = login in {"ra1", "ma", "ap1"}
+        expected = 403 if login == "au1" and endpoint in NEEDS_CREATE else 404
+        assert (reply.status < 300) if offered else (reply.status == expected), (login, reply.text)
+
+
+def test_an_order_and_a_draft_are_read_by_those_whose_they_are(api: Api) -> None:
+    publish(api.desk)
+    number = api("ra1").post("/catalog/acme-only/requests", {"answers": {}}).items[0]["number"]
+    assert api("ma").call("PUT", "/catalog/acme-only/draft", body={"answers": {}}).status == 200
+    for login in PEOPLE:
+        assert api(login).get(f"/tickets/{number}/order").status == (200 if login in SEES["of ra1"] | {"ap1"} else 404), login
+        assert api(login).get("/catalog/acme-only/draft").status == (200 if login == "ma" else 404), login
 
 
 @pytest.mark.parametrize("endpoint", [name for name in ROUTES if name not in PUBLIC])

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from itsm.approvals import commands, queries, rules
+from itsm.approvals import commands, queries
 from itsm.people.access import Channel
 from itsm.platform.errors import DeskError
 from itsm.tickets.desk import Desk
@@ -23,24 +23,6 @@ def questions(desk: Desk, login: str) -> list[int]:
 def decide(desk: Desk, login: str, approval: int, decision: str, comment: str | None = None) -> Record:
     with desk.transaction(actor(desk, login), Channel.API) as tx:
         return commands.decide(tx, approval, decision, comment)
-
-
-@pytest.mark.parametrize(
-    ("rule", "asked", "approved", "rejected", "outcome"),
-    [
-        ("any", 3, 1, 0, "approved"),
-        ("any", 3, 0, 2, "open"),
-        ("any", 3, 0, 3, "rejected"),
-        ("all", 3, 2, 0, "open"),
-        ("all", 3, 3, 0, "approved"),
-        ("all", 3, 2, 1, "rejected"),
-        ({"at_least": 2}, 3, 1, 1, "open"),
-        ({"at_least": 2}, 3, 1, 2, "rejected"),
-    ],
-)
-def test_a_round_is_decided_as_soon_as_it_can_be(rule: object, asked: int, approved: int, rejected: int, outcome: str) -> None:
-    tally = rules.Tally(rules.needed(rule, asked), approved, rejected, asked - approved - rejected)
-    assert rules.outcome(tally).value == outcome
 
 
 def test_an_approver_is_asked_sees_the_request_and_his_yes_moves_it(desk: Desk) -> None:

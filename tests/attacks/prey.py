@@ -42,6 +42,8 @@ class Prey:
         assert tie.status == 201
         self.tie: int = tie.json["id"]
         self.question = self._question()
+        period = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"}
+        self.delegation: int = api("cm1").post("/approvals/delegations", {"delegate": "cm2", **period}).json["id"]
 
     def attach(self, login: str, number: str, name: str, visibility: str) -> str:
         """Attach a file with canaries in its name and bytes; its address."""
@@ -80,7 +82,12 @@ def paths(prey: Prey, number: str, file: str) -> dict[str, str]:
         "link_id": str(prey.tie),
         "login": "rb1",
         "approval_id": str(prey.question),
+        "delegation_id": str(prey.delegation),
         "name": "incident",
+        "item": "laptop",
+        "key": "laptop-17",
+        "kind": "runs_on",
+        "other": "workplace",
         "version": "0",
     }
 
@@ -95,11 +102,22 @@ BODIES: dict[str, dict[str, Any]] = {
     "watchers.add": {"login": "ra1"},
     "work.book": {"minutes": 5},
     "approvals.decide": {"decision": "approve", "comment": "Mine."},
+    "approvals.delegate": {"delegate": "cm1", "starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"},
     "workflows.examine": {"source": "workflow: x"},
+    "services.add": {"key": "mine", "name": "Mine"},
+    "services.edit": {"name": "Mine"},
+    "services.relate": {"kind": "made_of", "target": "laptop-17"},
+    "configuration-items.add": {"key": "mine", "name": "Mine"},
+    "configuration-items.edit": {"name": "Mine"},
+    "configuration-items.relate": {"kind": "runs_on", "target": "laptop-17"},
+    "catalogue.preview": {"answers": {}},
+    "catalogue.order": {"answers": {}},
+    "catalogue.save_draft": {"answers": {}},
 }
 """A sound body for every route that takes one as JSON."""
 
 
-def upload() -> dict[str, Any]:
+def upload(endpoint: str = "attachments.attach") -> dict[str, Any]:
     """The parts of a sound upload."""
-    return {"file": (BytesIO(b"mine"), "mine.txt"), "visibility": "public"}
+    more = {"visibility": "public"} if endpoint == "attachments.attach" else {}
+    return {"file": (BytesIO(b"mine"), "mine.txt"), **more}

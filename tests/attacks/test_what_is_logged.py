@@ -63,7 +63,7 @@ def test_no_secret_and_no_confidence_is_logged(api: Api, caplog: pytest.LogCaptu
             body.update({name: prey.canaries["note"] for name in ("title", "body", "comment", "note") if name in body})
             send: dict[str, Any] = {"body": body or None}
             if route.upload:
-                send = {"data": upload()}
+                send = {"data": upload(endpoint)}
             api(login).call(route.method, path, If_Match="*", **send)
     stumble = Stumble(api)
     fresh = api("rb1").opens(title=prey.canaries["hidden title"])
@@ -136,10 +136,12 @@ def test_a_forced_fault_is_told_by_its_number_alone_on_every_route(api: Api, deb
 
     failed = 0
     for endpoint, route in ROUTES.items():
+        more = {"item": "laptop", "key": "laptop-17", "kind": "runs_on", "other": "workplace"}
         path = route.full_path.format(
-            number=number, attachment_id=1, link_id=1, login="g1", approval_id=1, name="incident", version="0"
+            number=number, attachment_id=1, link_id=1, login="g1", approval_id=1, name="incident", version="0", **more
         )
-        send: dict[str, Any] = {"data": upload()} if route.upload else {"json": BODIES[endpoint]} if endpoint in BODIES else {}
+        sent = {"json": BODIES[endpoint]} if endpoint in BODIES else {}
+        send: dict[str, Any] = {"data": upload(endpoint)} if route.upload else sent
         api.desk.database.on_statement = stumble
         response = debugging.open(
             path, method=route.method, headers={"Authorization": f"Bearer {token}", "If-Match": "*"}, **send

@@ -43,6 +43,15 @@ WRITABLE = {
     "work.book": {"minutes", "note"},
     "approvals.decide": {"decision", "comment"},
     "workflows.examine": {"source"},
+    "services.add": {"key", "name", "group", "owner", "criticality", "calendar"},
+    "services.edit": {"name", "group", "owner", "criticality", "calendar"},
+    "services.relate": {"kind", "target"},
+    "configuration-items.add": {"key", "name", "type", "organisation", "group", "owner", "location", "criticality"},
+    "configuration-items.edit": {"name", "type", "organisation", "group", "owner", "location", "criticality"},
+    "configuration-items.relate": {"kind", "target"},
+    "catalogue.preview": {"answers", "requested_for"},
+    "catalogue.order": {"answers", "requested_for"},
+    "catalogue.save_draft": {"answers"},
 }
 """The members of each body, by hand: a new one must be entered here before it passes."""
 
@@ -104,9 +113,10 @@ class Place:
 
 def test_every_json_route_refuses_every_column_as_a_member(api: Api) -> None:
     """A-75: each column of each table, and the usual others, as a member of each body: 422 at its pointer, no row changed."""
-    assert {name for name, route in ROUTES.items() if route.body is not None} == {*WRITABLE, "attachments.attach"}
+    files = {"attachments.attach", "catalogue.attach", "services.bring_in"}
+    assert {name for name, route in ROUTES.items() if route.body is not None} == {*WRITABLE, *files}
     place = Place(api)
-    people_who = {name: api("g1") for name in WRITABLE}
+    people_who = {name: api("l1" if name.startswith(("services.", "configuration-items.")) else "g1") for name in WRITABLE}
     before = rows(api)
     for endpoint, members in WRITABLE.items():
         route, body = ROUTES[endpoint], BODIES[endpoint]

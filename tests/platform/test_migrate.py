@@ -117,7 +117,7 @@ def test_a_newer_schema_is_refused_and_left_alone(bare: Database) -> None:
     "deed",
     ["UPDATE {} SET id = id + 1", "DELETE FROM {}", "TRUNCATE {} CASCADE", "REPLACE INTO {} SELECT * FROM {}"],
 )
-@pytest.mark.parametrize("table", ["ticket_events", "people_events", "audit_checkpoints"])
+@pytest.mark.parametrize("table", ["ticket_events", "people_events", "audit_checkpoints", "configuration_events"])
 def test_history_cannot_be_rewritten(database: Database, table: str, deed: str) -> None:
     if "TRUNCATE" in deed and not database.is_postgresql:
         pytest.skip("SQLite has no TRUNCATE")
@@ -169,13 +169,14 @@ def fill(database: Database) -> None:
             "comments VALUES (1, 1, 2, 'ada', 'public', 'more toner', 0)",
             "people_events VALUES (1, 0, 'ada', 'user_added', '{}')",
             "audit_checkpoints VALUES (1, 0, 1, 1, '')",
+            "configuration_events VALUES (1, 0, 'ada', 'changed', 'service:erp', '{}', '{}')",
         ):
             session.script(f"INSERT INTO {row}")
 
 
 def add_an_organisation(database: Database) -> None:
     with database.session() as session:
-        session.script("INSERT INTO organisations VALUES (1, 'acme', 'Acme')")
+        session.script("INSERT INTO organisations (id, key, name) VALUES (1, 'acme', 'Acme')")
 
 
 def rows(database: Database, sql: str) -> list[Any]:

@@ -187,7 +187,7 @@ def test_what_a_killed_process_had_claimed_is_done_once_by_another_after_the_lea
         victim.wait()
     when_it_ended = FrozenClock(SystemClock().now() + LEASE)
     assert sweeper_of(database, when_it_ended, "heir").sweep() == 3
-    assert effects(database) == ["0", "1", "2"]
+    assert sorted(effects(database)) == ["0", "1", "2"]  # the server may still hold the first for the dead one
     assert authors(database) == {"heir"}
 
 

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from itsm.workflow.case import SYSTEM_PERSON, Case, Change, Decision, Effect, Fact, Input, Person, Refusal, Response, Why
+from itsm.workflow.case import (
+    SYSTEM_PERSON,
+    Case,
+    Change,
+    Deciders,
+    Decision,
+    Effect,
+    Fact,
+    Input,
+    Person,
+    Refusal,
+    Response,
+    Why,
+)
 from itsm.workflow.definition import Category, FieldType
 from itsm.workflow.engine import FaultyWorkflowError, Process
+from itsm.workflow.situation import Situation
 from tests.workflow.builders import (
     AGENT,
     LEAD,
@@ -23,6 +38,7 @@ from tests.workflow.builders import (
     a_ticket,
     after,
     codes,
+    compiled,
     decided,
     fired,
     incident,
@@ -32,6 +48,8 @@ from tests.workflow.builders import (
 from tests.workflow.practice import loaded
 
 OPEN = a_ticket("open", assignee="ann", group="desktop")
+WHY = {"abe": "abe approved it"}
+ABE_APPROVED = Deciders(frozenset({"abe"}), {"assignee": WHY, "requester": WHY})
 
 
 def messages(outcome: Decision | Refusal) -> list[str]:
@@ -435,21 +453,46 @@ def test_force_tells_history_as_it_was_typed_but_unasked() -> None:
     assert codes(a_process().force(a_ticket("new"), "nowhere", {}, NOW)) == [Why.WRONG_STATE]
 
 
+# Separation of duties
+
+
+def test_nobody_becomes_assignee_or_requester_of_what_he_approved_by_any_way() -> None:
+    case = replace(a_ticket("open", assignee="ann"), deciders=ABE_APPROVED)
+    (reason,) = refused(fired(case, AGENT, "park", {"assignee": "abe", "due": "2026-02-01"}, "So."))
+    assert (reason.code, reason.field) == (Why.SEPARATION, "assignee")
+    assert "abe approved it" in reason.message
+    assert codes(a_process().edit(case, AGENT, {"requester": "abe"}, NOW)) == [Why.SEPARATION]
+
+
+def test_who_works_on_what_he_approved_goes_no_step_further_except_to_an_end() -> None:
+    case = replace(a_ticket("open", assignee="abe"), deciders=ABE_APPROVED)
+    assert Why.SEPARATION in codes(fired(case, a_person("abe"), "park", {}, "So."))
+    assert isinstance(fired(case, LEAD, "finish", {"tags": ["red"]}, "as agreed"), Decision)
+
+
+def test_a_decision_may_ask_who_approved() -> None:
+    case = replace(a_ticket(), deciders=ABE_APPROVED)
+    asked = compiled("actor.id in approvals.deciders")
+    workflow = a_process().workflow
+    assert asked.evaluate(Situation(workflow, case, a_person("abe"), case.values, NOW)) is True
+    assert asked.evaluate(Situation(workflow, case, AGENT, case.values, NOW)) is False
+
+
 # What it says of itself
 
 
 def test_a_process_knows_what_it_must_be_told() -> None:
     process = a_process()
-    assert process.needs("take") == {Fact.WATCHERS}
-    assert process.needs("finish") == {Fact.WATCHERS, Fact.TASKS}
-    assert process.needs("confirm") == {Fact.WATCHERS, Fact.APPROVERS}
-    assert process.needs() == {Fact.WATCHERS, Fact.TASKS, Fact.APPROVERS}
-    assert process.needs_edit() == {Fact.WATCHERS}
+    assert process.needs("take") == {Fact.DECIDERS, Fact.WATCHERS}
+    assert process.needs("finish") == {Fact.DECIDERS, Fact.WATCHERS, Fact.TASKS}
+    assert process.needs("confirm") == {Fact.DECIDERS, Fact.WATCHERS, Fact.APPROVERS}
+    assert process.needs() == {Fact.DECIDERS, Fact.WATCHERS, Fact.TASKS, Fact.APPROVERS}
+    assert process.needs_edit() == {Fact.DECIDERS, Fact.WATCHERS}
     assert process.needs_sight() == {Fact.APPROVERS}
-    assert process.needs_timer("over") == {Fact.WATCHERS, Fact.APPROVERS}
-    assert process.needs_event("requester_replied") == {Fact.WATCHERS}
-    assert incident().needs("close") == frozenset()
-    assert incident().needs("resolve") == {Fact.TASKS}
+    assert process.needs_timer("over") == {Fact.DECIDERS, Fact.WATCHERS, Fact.APPROVERS}
+    assert process.needs_event("requester_replied") == {Fact.DECIDERS, Fact.WATCHERS}
+    assert incident().needs("close") == {Fact.DECIDERS}
+    assert incident().needs("resolve") == {Fact.DECIDERS, Fact.TASKS}
 
 
 def test_a_process_knows_its_actions_fields_and_triggers() -> None:

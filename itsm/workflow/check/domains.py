@@ -17,14 +17,20 @@ from typing import Final
 from itsm.workflow.check.effort import CASES, Effort
 from itsm.workflow.check.logic import ANYTHING, FILLED, HOLDS, Assumed, Condition, Value, Values
 from itsm.workflow.definition import Field, FieldType, Workflow
+from itsm.workflow.scope import DECIDERS
 
 TRIALS_MAX: Final = 2_000
 OPEN_MAX: Final = 6
 """So many open parts are tried with both truth values; a condition of more is left undecided."""
 
-COUNTS: Final = frozenset({"tasks", "approvals", "links"})
+_COUNTING: Final = frozenset({"tasks", "approvals", "links"})
 PLACE: Final = frozenset({"ticket.state", "ticket.category"})
 """The names whose value depends on where a condition is asked."""
+
+
+def is_count(name: str) -> bool:
+    """Whether a dotted name is how many there are of something."""
+    return name.partition(".")[0] in _COUNTING and name != DECIDERS
 
 
 class Answer(Enum):
@@ -50,7 +56,7 @@ class Frame:
         if name in self.given:
             return (self.given[name],)
         root, _, rest = name.partition(".")
-        if root in COUNTS:
+        if is_count(name):
             return values_of_count(literals)
         if root == "ticket" and rest in self.fields:
             return values_of_field(self.fields[rest], literals)

@@ -14,7 +14,7 @@ from typing import Final
 
 from itsm.workflow.builtin import FILLED_AT_CREATION, KEPT_BY_THE_DESK, MOVED_BY_TRANSITIONS, REQUIRED_AT_CREATION
 from itsm.workflow.check.abstract import Sight
-from itsm.workflow.check.domains import COUNTS
+from itsm.workflow.check.domains import is_count
 from itsm.workflow.check.logic import ANYTHING, FILLED, HOLDS, Condition, Value, Values
 from itsm.workflow.check.passage import Passage, may_be_written, prepared, writes_among
 from itsm.workflow.check.people import people_among, some_person_may_write
@@ -53,7 +53,7 @@ class Stepper:
 
     def __init__(self, subject: Subject, names: Iterable[str]) -> None:
         looked_at = frozenset(names)
-        counts = sorted(name for name in looked_at if name.partition(".")[0] in COUNTS)
+        counts = sorted(name for name in looked_at if is_count(name))
         self.subject = subject
         self.sight = Sight(subject, looked_at - set(counts))
         self.names = self.sight.names

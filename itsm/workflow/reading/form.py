@@ -49,6 +49,8 @@ class Noun(StrEnum):
     MATRIX = "matrix"
     WORKFLOW = "workflow"
     GROUP = "group"
+    POLICY = "policy"
+    LADDER = "ladder"
 
 
 @dataclass(frozen=True, slots=True)

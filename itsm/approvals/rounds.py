@@ -1,0 +1,362 @@
+"""A round of approval in the hands of one command: the policy it follows, its questions, and how each stage stands.
+
+It is read with one statement for the round and one for its questions, under the lock of the ticket. What is said about a round
+is said in the ticket's log by `stages.py` and `commands.py`; here are the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from itsm.approvals.asking import ROOT, Asked
+from itsm.approvals.models import Approval, ApprovalRound
+from itsm.approvals.policy import Group, Policy
+from itsm.approvals.reading import frozen
+from itsm.approvals.rules import Node, Outcome, standing
+from itsm.people.models import User
+from itsm.platform.database import Prepared
+from itsm.platform.schema import table
+from itsm.tickets.desk import Tx
+from itsm.tickets.models import Reader
+from itsm.tickets.records import Record, encode
+
+APPROVE, REJECT, VOID = "approve", "reject", "void"
+SAID: Final = {APPROVE: Outcome.APPROVED, REJECT: Outcome.REJECTED}
+
+Place = tuple[int, ...]
+"""The way to a group in the tree of a stage."""
+
+
+class End(StrEnum):
+    """How a round can end."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    VOID = "void"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(slots=True)
+class Question:
+    """A row of `approvals`, with the login and root of whoever was asked and of whoever answered."""
+
+    id: int
+    approver_id: int
+    approver: str
+    root: int
+    stage: int
+    place: Place
+    seat: int
+    needed: int
+    decision: str | None
+    requested_at: datetime
+    decided_at: datetime | None
+    comment: str | None
+    because: str | None
+    instead_of: str | None
+    decided_by: str | None
+    decided_by_root: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still awaits an answer."""
+        return self.decision is None
+
+
+@dataclass(slots=True)
+class Round:
+    """A round and its questions, the oldest first."""
+
+    id: int
+    round: int
+    policy_name: str | None
+    policy: Policy
+    state: str
+    stage: int
+    material: Mapping[str, Any]
+    opened_at: datetime
+    ruling: str | None
+    outcome: End | None
+    closed_at: datetime | None
+    questions: list[Question] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not decided yet."""
+        return self.outcome is None
+
+    def of_stage(self, stage: int) -> list[Question]:
+        """The questions of a stage."""
+        return [question for question in self.questions if question.stage == stage]
+
+    def holders(self, stage: int) -> dict[int, Question]:
+        """Who holds each seat of a stage, or held it last."""
+        return {question.seat: question for question in self.of_stage(stage)}
+
+    def tree(self, stage: int) -> Node[int]:
+        """The tree of a stage by seats, as it was when it was opened."""
+        places = {question.seat: question.place for question in self.of_stage(stage)}
+        return _tree(self.policy.stages[stage].group, places, ())
+
+    def answers(self, stage: int) -> dict[int, Outcome]:
+        """What was said from each seat of a stage."""
+        return {seat: SAID[held.decision] for seat, held in self.holders(stage).items() if held.decision in SAID}
+
+    def standing(self, stage: int) -> Outcome:
+        """How a stage stands by its answers; one whose questions have not been asked is open."""
+        return standing(self.tree(stage), self.answers(stage)) if self.of_stage(stage) else Outcome.OPEN
+
+    def awaited(self) -> list[Question]:
+        """Whose answer is awaited now."""
+        return [question for question in self.of_stage(self.stage) if question.is_open] if self.is_open else []
+
+
+def _tree(group: Group, places: Mapping[int, Place], path: Place) -> Node[int]:
+    seats = tuple(seat for seat, place in places.items() if place == path)
+    return Node(group.quorum, seats, tuple(_tree(each, places, (*path, index)) for index, each in enumerate(group.groups)))
+
+
+_ROUNDS, _APPROVALS, _READERS = table(ApprovalRound), table(Approval), table(Reader)
+_TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")
+_COLUMNS = [getattr(ApprovalRound, column.key) for column in _ROUNDS.columns]
+_ALL_ROUNDS = sa.select(*_COLUMNS).where(ApprovalRound.ticket_id == _TICKET).order_by(ApprovalRound.round)
+_LATEST = Prepared(_ALL_ROUNDS.order_by(None).order_by(ApprovalRound.round.desc()).limit(1))
+_EVERY = Prepared(_ALL_ROUNDS)
+
+_STANDING_IN, _VOTER = aliased(User), aliased(User)
+_ASKED = (
+    sa.select(
+        Approval.id,
+        Approval.round,
+        Approval.approver_id,
+        User.login.label("approver"),
+        ROOT.label("root"),
+        Approval.stage,
+        Approval.place,
+        sa.func.coalesce(Approval.seat, Approval.id).label("seat"),
+        Approval.needed,
+        Approval.decision,
+        Approval.requested_at,
+        Approval.decided_at,
+        Approval.comment,
+        Approval.because,
+        _STANDING_IN.login.label("instead_of"),
+        _VOTER.login.label("decided_by"),
+        sa.func.coalesce(_VOTER.same_as_id, _VOTER.id).label("decided_by_root"),
+    )
+    .join(User, User.id == Approval.approver_id)
+    .outerjoin(_STANDING_IN, _STANDING_IN.id == Approval.instead_of_id)
+    .outerjoin(_VOTER, _VOTER.id == Approval.decided_by_id)
+    .where(Approval.ticket_id == _TICKET)
+    .order_by(Approval.id)
+)
+_OF_ROUND = Prepared(_ASKED.where(Approval.round == sa.bindparam("number")))
+_OF_TICKET = Prepared(_ASKED)
+
+_BEGIN = Prepared(
+    sa.insert(_ROUNDS)
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("ticket_id", "round", "policy", "definition", "state", "stage", "material", "opened_at")
+        }
+    )
+    .returning(_ROUNDS.c.id)
+)
+_ADVANCE = Prepared(sa.update(_ROUNDS).where(_ROUNDS.c.id == sa.bindparam("this")).values(stage=sa.bindparam("next")))
+_END = Prepared(
+    sa.update(_ROUNDS)
+    .where(_ROUNDS.c.id == sa.bindparam("this"))
+    .values(outcome=sa.bindparam("end"), closed_at=sa.bindparam("now"), ruling=sa.bindparam("by_rule"))
+)
+_ASK = Prepared(
+    sa.insert(_APPROVALS).values(
+        {
+            name: sa.bindparam(name)
+            for name in (
+                "ticket_id",
+                "round",
+                "approver_id",
+                "needed",
+                "state",
+                "requested_at",
+                "stage",
+                "place",
+                "seat",
+                "because",
+                "instead_of_id",
+            )
+        }
+    )
+)
+_ANSWER = Prepared(
+    sa.update(_APPROVALS)
+    .where(_APPROVALS.c.id == sa.bindparam("approval"), _APPROVALS.c.decision.is_(None))
+    .values(
+        decision=sa.bindparam("answer"),
+        decided_at=sa.bindparam("now"),
+        comment=sa.bindparam("words"),
+        decided_by_id=sa.bindparam("voter"),
+    )
+)
+_WITHDRAW = Prepared(
+    sa.update(_APPROVALS)
+    .where(_APPROVALS.c.ticket_id == _TICKET, _APPROVALS.c.decision.is_(None))
+    .values(decision=VOID, decided_at=sa.bindparam("now"))
+)
+_LET_SEE = Prepared(
+    sa.insert(_READERS).from_select(
+        ["ticket_id", "user_id"],
+        sa.select(sa.cast(_TICKET, sa.BigInteger), sa.cast(sa.bindparam("user"), sa.BigInteger)).where(
+            ~sa.exists().where(_READERS.c.ticket_id == _TICKET, _READERS.c.user_id == sa.bindparam("user"))
+        ),
+    )
+)
+
+
+def latest(tx: Tx, record: Record) -> Round | None:
+    """The ticket's latest round with its questions, None if it never had one."""
+    row = tx.session.first(_LATEST, ticket=record.id)
+    if row is None:
+        return None
+    found = _round(row)
+    found.questions = [_question(one) for one in tx.session.all(_OF_ROUND, ticket=record.id, number=found.round)]
+    return found
+
+
+def every(tx: Tx, ticket_id: int) -> list[Round]:
+    """Every round of a ticket with its questions, the oldest first; two statements."""
+    found = {row.round: _round(row) for row in tx.session.all(_EVERY, ticket=ticket_id)}
+    for row in tx.session.all(_OF_TICKET, ticket=ticket_id):
+        if row.round in found:
+            found[row.round].questions.append(_question(row))
+    return list(found.values())
+
+
+def begin(tx: Tx, record: Record, policy: Policy, number: int) -> Round:
+    """A new round, open at its first stage, with what the ticket says now in its material fields."""
+    material = material_of(record, policy)
+    row = tx.session.one(
+        _BEGIN,
+        ticket_id=record.id,
+        round=number,
+        policy=policy.name or None,
+        definition=policy.source,
+        state=record.state,
+        stage=0,
+        material=material,
+        opened_at=tx.now,
+    )
+    return Round(row.id, number, policy.name or None, policy, record.state, 0, material, tx.now, None, None, None)
+
+
+def material_of(record: Record, policy: Policy) -> dict[str, Any]:
+    """What the ticket says now in the fields that are material to a policy, as JSON keeps it."""
+    return {name: encode(record.values.get(name)) for name in policy.material}
+
+
+def ask(tx: Tx, record: Record, round_: Round, tree: Node[int], asked: Mapping[int, Asked]) -> None:
+    """Put the questions of the round's stage to those who sit in its tree, and let them see the ticket."""
+    rows = []
+    for seat, (place, node, root) in enumerate(_seats(tree, ())):
+        rows.append(_row(tx, record, round_, seat, place, node.needed, asked[root]))
+    tx.session.run_many(_ASK, rows)
+    let_see(tx, record, [row["approver_id"] for row in rows])
+
+
+def pass_on(tx: Tx, record: Record, round_: Round, question: Question, to: Asked) -> None:
+    """Put the question of a seat to somebody else."""
+    row = _row(tx, record, round_, question.seat, question.place, question.needed, to)
+    tx.session.run_many(_ASK, [row])
+    let_see(tx, record, [to.person.id])
+
+
+def let_see(tx: Tx, record: Record, users: Iterable[int]) -> None:
+    """Let these people see the ticket, for they are to judge it."""
+    tx.session.run_many(_LET_SEE, [{"ticket": record.id, "user": user} for user in dict.fromkeys(users)])
+
+
+def answer(tx: Tx, question_id: int, said: str, words: str | None, voter: int | None) -> bool:
+    """Keep an answer; False if there is one already. `voter` is who gave it, where it is not the one who was asked."""
+    return tx.session.run(_ANSWER, approval=question_id, answer=said, now=tx.now, words=words, voter=voter) == 1
+
+
+def advance(tx: Tx, round_: Round) -> None:
+    """Go on to the next stage."""
+    round_.stage += 1
+    tx.session.run(_ADVANCE, this=round_.id, next=round_.stage)
+
+
+def end(tx: Tx, record: Record, round_: Round, how: End, ruling: str | None = None) -> None:
+    """End a round; what is open of it is asked no longer."""
+    tx.session.run(_WITHDRAW, ticket=record.id, now=tx.now)
+    round_.outcome, round_.closed_at, round_.ruling = how, tx.now, ruling
+    tx.session.run(_END, this=round_.id, end=how.value, now=tx.now, by_rule=ruling)
+
+
+def _row(tx: Tx, record: Record, round_: Round, seat: int, place: Place, needed: int, asked: Asked) -> dict[str, Any]:
+    return {
+        "ticket_id": record.id,
+        "round": round_.round,
+        "approver_id": asked.person.id,
+        "needed": needed,
+        "state": record.state,
+        "requested_at": tx.now,
+        "stage": round_.stage,
+        "place": ".".join(map(str, place)),
+        "seat": seat,
+        "because": asked.because,
+        "instead_of_id": asked.instead_of.id if asked.instead_of else None,
+    }
+
+
+def _seats(node: Node[int], path: Place) -> Iterable[tuple[Place, Node[int], int]]:
+    for root in node.seats:
+        yield path, node, root
+    for index, group in enumerate(node.groups):
+        yield from _seats(group, (*path, index))
+
+
+def _round(row: Any) -> Round:
+    return Round(
+        id=row.id,
+        round=row.round,
+        policy_name=row.policy,
+        policy=frozen(row.policy or "", row.definition),
+        state=row.state,
+        stage=row.stage,
+        material=row.material,
+        opened_at=row.opened_at,
+        ruling=row.ruling,
+        outcome=None if row.outcome is None else End(row.outcome),
+        closed_at=row.closed_at,
+    )
+
+
+def _question(row: Any) -> Question:
+    place = tuple(int(step) for step in row.place.split(".")) if row.place else ()
+    return Question(
+        id=row.id,
+        approver_id=row.approver_id,
+        approver=row.approver,
+        root=row.root,
+        stage=row.stage,
+        place=place,
+        seat=row.seat,
+        needed=row.needed,
+        decision=row.decision,
+        requested_at=row.requested_at,
+        decided_at=row.decided_at,
+        comment=row.comment,
+        because=row.because,
+        instead_of=row.instead_of,
+        decided_by=row.decided_by,
+        decided_by_root=row.decided_by_root,
+    )

@@ -1,0 +1,89 @@
+"""What people do to clocks: publish promises, take out time that should not have counted, excuse a miss.
+
+A clock is never set. A correction is an event of the ticket like any other, and the clock follows from it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from itsm.people.access import Permission, require
+from itsm.platform.errors import DeskError, FieldError, Kind, invalid
+from itsm.platform.time import to_micros
+from itsm.sla import sources
+from itsm.sla.agreements import Source, publish
+from itsm.sla.keeping import Keeper
+from itsm.sla.moments import CORRECTED, EXCUSED
+from itsm.sla.standing import Cycle, Status
+from itsm.tickets import commands, moves, publishing, records
+from itsm.tickets.desk import Tx
+from itsm.tickets.records import Record
+
+LONGEST_REASON = 2000
+
+
+def publish_agreement(tx: Tx, keeper: Keeper, source: Source, reason: str) -> int | None:
+    """Make these promises the ones that new tickets are born with; the new version, or None if they are current already.
+
+    Raises `DeskError` (`agreement_unsound`) with everything the checker has against them; then what runs goes on.
+    """
+    if not tx.actor.is_system:
+        require(tx.actor, Permission.PUBLISH_WORKFLOWS)
+    sources.prove(source, publishing.current_workflows(tx), tx.desk.vocabulary)
+    version, is_new = publish(tx.session, source, tx.actor.login, reason, tx.now)
+    return version if is_new else None
+
+
+def take_out(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, start: datetime, end: datetime, reason: str) -> Record:
+    """Declare that the time from `start` to `end` does not count for a clock of a ticket that is still open.
+
+    Raises `DeskError`: `not_found`, `forbidden`, `invalid_input` for a time that has not passed or is none, `clock_ended` for
+    a clock that has its result: that is never rewritten, but it can be excused.
+    """
+    record, cycle = _clock(tx, keeper, number, clock, part)
+    if not cycle.is_open:
+        raise DeskError(Kind.CONFLICT, "clock_ended", f"The clock “{clock}” has its result; it can be excused, not changed.")
+    if end <= start:
+        raise invalid(FieldError("/end", "ends_before_it_starts", "A time that is taken out ends after it starts."))
+    if end > tx.now:
+        raise invalid(FieldError("/end", "in_the_future", "Only time that has passed can be taken out."))
+    payload = {**_identity(cycle), "start": to_micros(start), "end": to_micros(end), "reason": _reasoned(reason)}
+    records.append(tx, record, CORRECTED, payload, internal=True)
+    moves.settle(tx, record)
+    return record
+
+
+def excuse(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, cycle_number: int, reason: str) -> Record:
+    """Excuse a miss, for reports: the result stays what it is, and shows who excused it, when and why.
+
+    Raises `DeskError`: `not_found`, `forbidden`, `not_missed` where there is nothing to excuse.
+    """
+    record, cycle = _clock(tx, keeper, number, clock, part)
+    if cycle.number != cycle_number or cycle.status is not Status.MISSED or cycle.excused is not None:
+        raise DeskError(Kind.CONFLICT, "not_missed", f"The latest result of “{clock}” is no miss that could be excused.")
+    records.append(tx, record, EXCUSED, {**_identity(cycle), "reason": _reasoned(reason)}, internal=True)
+    moves.settle(tx, record)
+    return record
+
+
+def _clock(tx: Tx, keeper: Keeper, number: str, clock: str, part: str) -> tuple[Record, Cycle]:
+    require(tx.actor, Permission.CORRECT_CLOCKS)
+    record = records.load(tx, number)
+    commands.may_touch(tx, record)
+    cycle = keeper.standing(tx, record).latest(clock, part)
+    if cycle is None:
+        raise DeskError(Kind.NOT_FOUND, "not_found", f"{number} has no clock “{clock}”.")
+    return record, cycle
+
+
+def _identity(cycle: Cycle) -> dict[str, Any]:
+    return {"clock": cycle.clock, "part": cycle.part, "cycle": cycle.number}
+
+
+def _reasoned(reason: str) -> str:
+    words = reason.strip()
+    if not 1 <= len(words) <= LONGEST_REASON:
+        message = f"A reason is needed, of at most {LONGEST_REASON} characters."
+        raise invalid(FieldError("/reason", "reason_required", message), detail=message)
+    return words

@@ -1,0 +1,249 @@
+"""Climbing the ladders: setting a ticket on one, taking the steps when they are due, stopping when somebody takes it on.
+
+A run is a timer row for the next step and events for those that were taken. What was told follows from the ticket's log; that
+a step is taken once follows from its row, which the transaction that takes it deletes under the fence of its claim. Steps that
+an interruption has delayed are not made up for: the one that is due is taken, and the next waits from then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from itsm.people.access import Permission
+from itsm.platform import outbox, timers
+from itsm.platform.database import Prepared
+from itsm.platform.errors import DeskError, Kind
+from itsm.platform.schema import table
+from itsm.platform.time import rfc3339
+from itsm.platform.timers import NewTimer, TimerRow
+from itsm.platform.work import OutboxMessage, Timer
+from itsm.sla.escalation_reading import tickets_only
+from itsm.sla.ladders import ACKNOWLEDGED, KINDS, OVER, STARTED, TOLD, Ladder, Run, runs
+from itsm.sla.moments import Facts
+from itsm.sla.rules import Subject
+from itsm.tickets import commands, effects, moves, records
+from itsm.tickets.desk import Tx
+from itsm.tickets.models import TicketEvent
+from itsm.tickets.records import Record
+from itsm.workflow import expression
+from itsm.workflow.case import Effect
+from itsm.workflow.engine import Process
+from itsm.workflow.expression import Compiled
+from itsm.workflow.scope import Scope
+
+ACTION: Final = "escalate"
+KIND: Final = "escalation"
+"""The kind of timer rows that hold the next step of a run; their name is the ladder, their cycle the run."""
+
+TOPIC: Final = "notify"
+AT_RISK: Final = "/api/v1/sla/at-risk"
+"""The list that a digest points to."""
+
+_TIMERS = table(Timer)
+_TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")
+_SET = Prepared(
+    sa.select(Timer.cycle).where(Timer.ticket_id == _TICKET, Timer.kind == KIND, Timer.name == sa.bindparam("ladder"))
+)
+_NEXT = Prepared(
+    sa.select(Timer.name, Timer.cycle, Timer.due_at, Timer.payload).where(Timer.ticket_id == _TICKET, Timer.kind == KIND)
+)
+_CALL_OFF = Prepared(sa.delete(_TIMERS).where(_TIMERS.c.ticket_id == _TICKET, _TIMERS.c.kind == KIND))
+_STORY = Prepared(
+    sa.select(TicketEvent.at, TicketEvent.kind, TicketEvent.actor, TicketEvent.payload)
+    .where(TicketEvent.ticket_id == _TICKET, sa.or_(*(TicketEvent.kind == kind for kind in KINDS)))
+    .order_by(TicketEvent.seq)
+)
+_SAID_ALREADY = Prepared(sa.select(OutboxMessage.id).where(OutboxMessage.key == sa.bindparam("key")))
+
+
+class Ladders:
+    """The ladders of this desk, with their conditions compiled against each version of a workflow once. Safe to share."""
+
+    def __init__(self, ladders: Mapping[str, Ladder]) -> None:
+        self._ladders = ladders
+        self._conditions: dict[tuple[str, str], Compiled | None] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Ladder | None:
+        """The ladder of this name; None if there is none (any more)."""
+        return self._ladders.get(name)
+
+    def is_exempt(self, ladder: Ladder, record: Record) -> bool:
+        """Whether the ticket is told of in quiet hours too. A condition that its workflow cannot answer does not hold."""
+        if ladder.quiet is None or ladder.quiet.unless is None:
+            return False
+        condition = self._condition(ladder, record.process)
+        facts = Facts(record.type, record.number, record.state, record.category, record.values)
+        return condition is not None and condition.evaluate(Subject(facts, {})) is True
+
+    def _condition(self, ladder: Ladder, process: Process) -> Compiled | None:
+        key = ladder.name, process.workflow.digest
+        if key not in self._conditions:
+            assert ladder.quiet is not None
+            assert ladder.quiet.unless is not None
+            with self._lock:
+                scope = tickets_only(Scope.of(process.workflow, process.vocabulary))
+                found = expression.compile(ladder.quiet.unless, scope)
+                self._conditions[key] = None if isinstance(found, tuple) else found
+        return self._conditions[key]
+
+
+def start(tx: Tx, record: Record, effect: Effect) -> None:
+    """The action `escalate`: begin a run, unless one of that ladder is under way or the ticket is resolved."""
+    ladder = tx.desk.part(Ladders).get(str(effect.arguments["ladder"]))
+    if ladder is None or record.category in OVER:
+        return
+    if any(_goes_on(tx, record, row.cycle) for row in tx.session.all(_SET, ticket=record.id, ladder=ladder.name)):
+        return
+    run = record.version + 1
+    records.append(tx, record, STARTED, {"ladder": ladder.name, "run": run}, internal=True)
+    _step(tx, record, ladder, run, 0)
+
+
+def due(tx: Tx, record: Record, row: TimerRow) -> None:
+    """A step's time has come; nothing comes of it where the run is over because the ticket was resolved in the meantime."""
+    ladder = tx.desk.part(Ladders).get(row.name)
+    place = int(row.payload["step"])
+    if ladder is not None and place < len(ladder.steps) and _goes_on(tx, record, row.cycle):
+        _step(tx, record, ladder, row.cycle, place)
+
+
+def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
+    """Take on what was escalated: every run of the ticket ends.
+
+    Raises `DeskError`: `not_found`, `read_only`, `forbidden` for whoever neither works on tickets nor was told, and
+    `not_escalated` where nothing waits for an answer.
+    """
+    record = records.load(tx, number)
+    commands.may_touch(tx, record)
+    waiting = [run for run in story(tx, record) if run.is_open]
+    was_told = any(tx.actor.login in run.told for run in waiting)
+    if not (was_told or tx.actor.may(Permission.WORK)):
+        raise DeskError(Kind.FORBIDDEN, "forbidden", "Only those who work on the ticket, or were told, can take it on.")
+    if not waiting:
+        raise DeskError(Kind.CONFLICT, "not_escalated", f"No escalation of {number} waits for an answer.")
+    tx.session.run(_CALL_OFF, ticket=record.id)
+    payload: dict[str, Any] = {"runs": [run.number for run in waiting], "ladders": sorted({run.ladder for run in waiting})}
+    if comment:
+        payload["said"], payload["sha256"] = moves.keep_comment(tx, record, comment, commands.INTERNAL)
+    records.append(tx, record, ACKNOWLEDGED, payload, internal=True)
+    moves.settle(tx, record)
+    return record
+
+
+def story(tx: Tx, record: Record) -> list[Run]:
+    """Every run of a ticket, as its events tell it, those included that are not written yet."""
+    written = ((row.at, row.kind, row.actor, orjson.loads(row.payload)) for row in tx.session.all(_STORY, ticket=record.id))
+    return runs(chain(written, ((event.at, event.kind, event.actor, event.payload) for event in record.pending)))
+
+
+def _goes_on(tx: Tx, record: Record, run: int) -> bool:
+    """Whether a run with a timer has not come to an end: resolving a ticket ends it by the log, and leaves the timer to us."""
+    return any(one.number == run and one.is_open for one in story(tx, record))
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The step that comes next: which (from 1), when, and to whom, as the ladder writes it."""
+
+    step: int
+    at: datetime
+    to: tuple[object, ...]
+
+
+def following(tx: Tx, record: Record, known: Iterable[Run]) -> Mapping[int, Next]:
+    """The next step of each of a ticket's runs that is under way, by the run's number."""
+    found = {}
+    under_way = {run.number for run in known if run.is_open}
+    for row in tx.session.all(_NEXT, ticket=record.id):
+        ladder, place = tx.desk.part(Ladders).get(row.name), int(row.payload["step"])
+        if ladder is not None and place < len(ladder.steps) and row.cycle in under_way:
+            found[int(row.cycle)] = Next(place + 1, row.due_at, ladder.steps[place].to)
+    return found
+
+
+@dataclass(slots=True)
+class _Spent:
+    """The digests that this transaction has found to be sent: who got one is told no more in that window."""
+
+    digests: set[str] = field(default_factory=set)
+
+
+def _step(tx: Tx, record: Record, ladder: Ladder, run: int, place: int) -> None:
+    """Take the step at `place`, or the first after it that reaches somebody; in quiet hours, wait for their end."""
+    opening = _opening(tx, record, ladder)
+    if opening is not None:
+        _arm(tx, record, ladder, run, place, opening)
+        return
+    passed: list[int] = []
+    logins = _reached(tx, record, ladder, place)
+    while not logins and place + 1 < len(ladder.steps):
+        passed.append(place + 1)
+        place += 1
+        logins = _reached(tx, record, ladder, place)
+    folded = [login for login in logins if not _tell(tx, record, ladder, run, place, login)]
+    then = ladder.after(place, tx.now, tx.desk.calendars)
+    payload = {
+        "ladder": ladder.name,
+        "run": run,
+        "step": place + 1,
+        "told": logins,
+        "folded": folded,
+        "passed": passed,
+        "next": None if then is None else rfc3339(then),
+    }
+    records.append(tx, record, TOLD, payload, internal=True)
+    if then is not None:
+        _arm(tx, record, ladder, run, place + 1, then)
+
+
+def _opening(tx: Tx, record: Record, ladder: Ladder) -> datetime | None:
+    """When the quiet hours that we are in are over; None when we are in none."""
+    if ladder.quiet is None:
+        return None
+    opening = tx.desk.calendars[ladder.quiet.calendar].next_opening(tx.now)
+    return opening if opening > tx.now and not tx.desk.part(Ladders).is_exempt(ladder, record) else None
+
+
+def _arm(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, at: datetime) -> None:
+    timers.arm(tx.session, [NewTimer(record.id, KIND, ladder.name, at, {"step": place}, run)])
+
+
+def _reached(tx: Tx, record: Record, ladder: Ladder, place: int) -> list[str]:
+    """Whom a step reaches now, in the order of their names: two who tell many at once do it in the same order."""
+    found = {login for recipient in ladder.steps[place].to for login in effects.recipients(tx, record, recipient)}
+    return sorted(found)
+
+
+def _tell(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, login: str) -> bool:
+    """Put a message into the outbox; whether it is one of its own, and not covered by a digest.
+
+    Where there is a cap, a window has so many keys for a person as he may get messages, and one more for the digest: the outbox
+    takes each key once, whoever writes at the same time, so there can be no more of them.
+    """
+    payload = {"ticket": record.number, "to": login, "template": ladder.template, "ladder": ladder.name, "step": place + 1}
+    if ladder.cap is None:
+        key = f"{record.number}:{run}:{KIND}:{ladder.name}:{place + 1}:{login}"
+        return outbox.put(tx.session, key, TOPIC, record.id, payload, tx.recorded_at)
+    window = rfc3339(ladder.cap.window(tx.now))
+    slots = f"{KIND}:{ladder.name}:{login}:{window}"
+    digest = f"{slots}:more"
+    spent = tx.cache.setdefault(_Spent, _Spent())
+    assert isinstance(spent, _Spent)
+    if digest in spent.digests or tx.session.first(_SAID_ALREADY, key=digest) is not None:
+        spent.digests.add(digest)
+        return False
+    for slot in range(1, ladder.cap.per_person + 1):
+        if outbox.put(tx.session, f"{slots}:{slot}", TOPIC, record.id, payload, tx.recorded_at):
+            return True
+    more = {**payload, "template": ladder.cap.digest, "since": window, "list": AT_RISK}
+    outbox.put(tx.session, digest, TOPIC, record.id, more, tx.recorded_at)
+    return False

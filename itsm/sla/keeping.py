@@ -1,0 +1,221 @@
+"""Keeps the clocks beside the tickets: each command's events are folded into them before they are written.
+
+One statement reads where a ticket's clocks stand. Whatever changed is written at the end of the transaction, in one statement
+for each table however many tickets it touched; each clock that runs has one timer, set to its next threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from itsm.people.access import Channel
+from itsm.platform.database import Prepared
+from itsm.platform.lists import PreparedForMany
+from itsm.platform.schema import table
+from itsm.platform.time import from_micros, to_micros
+from itsm.platform.timers import NewTimer
+from itsm.sla import measure, places
+from itsm.sla.agreements import Agreements
+from itsm.sla.models import SlaClock, SlaStanding
+from itsm.sla.moments import NOTHING, STAMP, Facts, moments
+from itsm.sla.policy import Agreement, Threshold
+from itsm.sla.rules import Judge, advance
+from itsm.sla.standing import Cycle, Key, Standing, cycle_data, decode, encode, text_of
+from itsm.tickets import alarms
+from itsm.tickets.desk import Tx
+from itsm.tickets.records import PendingEvent, Record
+
+KIND: Final = "sla"
+"""The kind of timer rows that wake a clock at its next threshold."""
+
+_STANDINGS, _CLOCKS = table(SlaStanding), table(SlaClock)
+_STANDING = Prepared(sa.select(SlaStanding.state).where(SlaStanding.ticket_id == sa.bindparam("ticket")))
+_STANDINGS_OF = PreparedForMany(
+    lambda many: sa.select(SlaStanding.ticket_id, SlaStanding.state).where(SlaStanding.ticket_id.in_(sa.select(many.c.value)))
+)
+_KEEP_INSERT = postgresql.insert(_STANDINGS).values({name: sa.bindparam(name) for name in ("ticket_id", "version_id", "state")})
+_KEEP = Prepared(
+    _KEEP_INSERT.on_conflict_do_update(
+        index_elements=["ticket_id"],
+        set_={"version_id": _KEEP_INSERT.excluded.version_id, "state": _KEEP_INSERT.excluded.state},
+    )
+)
+_IDENTITY = ("ticket_id", "clock", "part", "cycle")
+_RESULTS = ("kind", "status", "started_at", "due_at", "stopped_at", "excused", "detail")
+_CLOCK_INSERT = postgresql.insert(_CLOCKS).values({name: sa.bindparam(name) for name in (*_IDENTITY, *_RESULTS)})
+_CLOCK = Prepared(
+    _CLOCK_INSERT.on_conflict_do_update(
+        index_elements=list(_IDENTITY), set_={name: _CLOCK_INSERT.excluded[name] for name in _RESULTS}
+    )
+)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What one transaction knows of clocks: standings by ticket, and what is to be written at its end."""
+
+    standings: dict[int, Standing] = field(default_factory=dict)
+    changed: dict[int, Standing] = field(default_factory=dict)
+    cycles: dict[tuple[int, Key], tuple[Agreement, Cycle]] = field(default_factory=dict)
+
+
+class Keeper:
+    """The observer that `app.py` gives to the desk; see `Desk.observers`."""
+
+    def __init__(self, agreements: Agreements) -> None:
+        self.agreements = agreements
+
+    def __call__(self, tx: Tx, record: Record) -> None:
+        """Fold the events that are about to be written into the ticket's clocks."""
+        events = record.pending
+        if not any(_may_matter(event) for event in events):
+            return
+        standing = self.standing(tx, record)
+        if record.is_new and standing.version is None:
+            self._stamp_birth(tx, record)
+        version = next((v for event in events if (v := event.payload.get(STAMP, {}).get("version"))), standing.version)
+        if version is None:
+            return
+        agreement, judge = self.agreements.get(tx.session, version)
+        self._note_places(tx, record, agreement)
+        self._fold(tx, record, standing, agreement, judge)
+
+    def standing(self, tx: Tx, record: Record) -> Standing:
+        """Where the clocks of a ticket stand, by the events that were written."""
+        kept = _kept(tx, self)
+        found = kept.standings.get(record.id)
+        if found is None:
+            row = None if record.is_new else tx.session.first(_STANDING, ticket=record.id)
+            found = kept.standings[record.id] = Standing() if row is None else decode(row.state)
+        return found
+
+    def read_ahead(self, tx: Tx, records: Iterable[Record]) -> None:
+        """Read where the clocks of several tickets stand, in one statement."""
+        kept = _kept(tx, self)
+        kept.standings.update(dict.fromkeys((record.id for record in records), Standing()))
+        for row in _STANDINGS_OF.all(tx.session, list(kept.standings)):
+            kept.standings[row.ticket_id] = decode(row.state)
+
+    def foreseen(self, tx: Tx, record: Record) -> Standing:
+        """Where the clocks of a ticket will stand once the events are written that are pending."""
+        standing = self.standing(tx, record)
+        if standing.version is None or not record.pending:
+            return standing
+        agreement, judge = self.agreements.get(tx.session, standing.version)
+        self._note_places(tx, record, agreement)
+        return _advanced(record, standing, agreement, judge)[0]
+
+    def put(self, tx: Tx, ticket_id: int, standing: Standing, cycles: Iterable[tuple[Agreement, Cycle]]) -> None:
+        """Have a ticket's standing and these of its cycles written, with their timers, at the end of the transaction."""
+        kept = _kept(tx, self)
+        kept.standings[ticket_id] = kept.changed[ticket_id] = standing
+        for agreement, cycle in cycles:
+            kept.cycles[ticket_id, cycle.key] = (agreement, cycle)
+            _set_timer(tx, ticket_id, cycle, measure.outstanding(agreement, cycle, standing.quiet_until))
+
+    def _fold(self, tx: Tx, record: Record, standing: Standing, agreement: Agreement, judge: Judge) -> None:
+        after, touched = _advanced(record, standing, agreement, judge)
+        if after is not standing:
+            found = [(self.agreements.get(tx.session, cycle.version)[0], cycle) for cycle in touched.values()]
+            self.put(tx, record.id, after, found)
+
+    def _stamp_birth(self, tx: Tx, record: Record) -> None:
+        """Say in the event of its creation which agreement the ticket is born with."""
+        created = next((event for event in record.pending if event.kind == "created"), None)
+        current = self.agreements.current(tx.session) if created is not None else None
+        if created is None or current is None:
+            return
+        stamp: dict[str, Any] = {"version": current[0].id}
+        if tx.channel is Channel.IMPORT:  # what has passed is told, not lived: no threshold of those years is answered
+            stamp["quiet_until"] = to_micros(tx.recorded_at)
+        created.payload[STAMP] = stamp
+
+    def _note_places(self, tx: Tx, record: Record, agreement: Agreement) -> None:
+        """Say in the events that set requester, service, group or item what the directory says of these now."""
+        if not agreement.needs_places:
+            return
+        concerned = [event for event in record.pending if not places.CONCERNED.isdisjoint(event.payload.get("changes") or ())]
+        if concerned:
+            noted = places.look_up(tx, record)
+            for event in concerned:
+                event.payload[STAMP] = {**event.payload.get(STAMP, {}), "places": noted}
+
+    def write(self, tx: Tx) -> None:
+        """Write what changed; called once, at the end of a transaction."""
+        kept = _kept(tx, self)
+        tx.session.run_many(
+            _KEEP,
+            [
+                {"ticket_id": ticket_id, "version_id": standing.version, "state": encode(standing)}
+                for ticket_id, standing in kept.changed.items()
+            ],
+        )
+        tx.session.run_many(
+            _CLOCK, [_row(ticket_id, agreement, cycle) for (ticket_id, _), (agreement, cycle) in kept.cycles.items()]
+        )
+
+
+def _set_timer(tx: Tx, ticket_id: int, cycle: Cycle, owed: Sequence[tuple[int, Threshold]]) -> None:
+    """Have a clock woken at its next threshold, if it still has one."""
+    if owed:
+        alarms.arm(tx, [NewTimer(ticket_id, KIND, timer_name(cycle), from_micros(owed[0][0]), cycle=cycle.number)])
+    else:
+        alarms.disarm_cycle(tx, ticket_id, KIND, timer_name(cycle), cycle.number)
+
+
+def timer_name(cycle: Cycle) -> str:
+    """The name of a clock's timer: the policy, and the part where there is one."""
+    return f"{cycle.clock}/{cycle.part}" if cycle.part else cycle.clock
+
+
+def _advanced(record: Record, standing: Standing, agreement: Agreement, judge: Judge) -> tuple[Standing, dict[Key, Cycle]]:
+    """The standing after a ticket's pending events, and the cycles that they change."""
+    touched: dict[Key, Cycle] = {}
+    told = [(to_micros(event.at), event.kind, event.actor, event.payload) for event in record.pending]
+    for moment in moments(told, _facts(record)):
+        standing, cycles = advance(agreement, judge, standing, moment)
+        touched.update({cycle.key: cycle for cycle in cycles})
+    return standing, touched
+
+
+def _kept(tx: Tx, keeper: Keeper) -> Kept:
+    found = tx.cache.get(Kept)
+    if found is None:
+        found = tx.cache[Kept] = Kept()
+        tx.at_end.append(keeper.write)
+    assert isinstance(found, Kept)
+    return found
+
+
+def _may_matter(event: PendingEvent) -> bool:
+    """Whether a clock could care, as far as the event alone tells; `Moment.matters` is exact."""
+    return not event.internal or bool(event.payload.get("changes")) or "to" in event.payload or "clock" in event.payload
+
+
+def _facts(record: Record) -> Facts:
+    """The ticket as the events tell it that were written before."""
+    written = record.written
+    return NOTHING if written is None else Facts(record.type, record.number, written.state, written.category, written.values)
+
+
+def _row(ticket_id: int, agreement: Agreement, cycle: Cycle) -> Mapping[str, Any]:
+    due = measure.due(agreement, cycle)
+    policy = agreement.policies[cycle.clock]
+    return {
+        "ticket_id": ticket_id,
+        "clock": cycle.clock,
+        "part": cycle.part,
+        "cycle": cycle.number,
+        "kind": policy.kind.value,
+        "status": cycle.status.value,
+        "started_at": from_micros(cycle.started_at),
+        "due_at": None if due is None else from_micros(due),
+        "stopped_at": None if cycle.stopped_at is None else from_micros(cycle.stopped_at),
+        "excused": cycle.excused is not None,
+        "detail": text_of(cycle_data(cycle)),
+    }

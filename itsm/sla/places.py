@@ -1,0 +1,60 @@
+"""What the directory says of those near a ticket, as far as a promise may rest on it: noted into the ticket's own events.
+
+The directory changes; the log does not. So what a clock was set by can be told years later.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from itsm.people.models import Group, Organisation, User
+from itsm.platform.database import Prepared
+from itsm.services.models import ConfigurationItem, Service
+from itsm.tickets.desk import Tx
+from itsm.tickets.records import Record
+
+CONCERNED: Final = frozenset({"requester", "organisation", "service", "group", "ci"})
+"""The fields on whose change the directory is asked anew."""
+
+_OWNER = aliased(User)
+_COLUMNS: Final = {
+    "requester.login": User.login,
+    "requester.location": User.location,
+    "requester.department": User.department,
+    "requester.roles": User.roles,
+    "organisation.key": Organisation.key,
+    "organisation.plan": Organisation.plan,
+    "service.key": Service.key,
+    "service.criticality": Service.criticality,
+    "service.calendar": Service.calendar,
+    "service.owner": _OWNER.login,
+    "group.key": Group.key,
+    "group.calendar": Group.calendar,
+    "ci.key": ConfigurationItem.key,
+    "ci.kind": ConfigurationItem.kind,
+    "ci.location": ConfigurationItem.location,
+    "ci.criticality": ConfigurationItem.criticality,
+}
+NAMES: Final = frozenset(_COLUMNS)
+"""What expressions of a policy may ask about others than the ticket."""
+
+_ONE = sa.select(sa.literal_column("1").label("one")).subquery()
+_LOOK_UP = Prepared(
+    sa.select(*(column.label(name.replace(".", "_")) for name, column in _COLUMNS.items()))
+    .select_from(_ONE)
+    .outerjoin(User, User.id == sa.bindparam("requester", type_=sa.BigInteger))
+    .outerjoin(Organisation, Organisation.id == sa.bindparam("organisation", type_=sa.BigInteger))
+    .outerjoin(Service, Service.id == sa.bindparam("service", type_=sa.BigInteger))
+    .outerjoin(_OWNER, _OWNER.id == Service.owner_id)
+    .outerjoin(Group, Group.id == sa.bindparam("group", type_=sa.BigInteger))
+    .outerjoin(ConfigurationItem, ConfigurationItem.id == sa.bindparam("ci", type_=sa.BigInteger))
+)
+
+
+def look_up(tx: Tx, record: Record) -> dict[str, Any]:
+    """Every name of `NAMES` with what the directory has for this ticket now; None where it has nothing."""
+    row = tx.session.one(_LOOK_UP, **{name: record.ids.get(name) for name in CONCERNED})
+    return dict(zip(_COLUMNS, row, strict=True))

@@ -1,0 +1,16 @@
+"""Who is there to be assigned: skills, shifts, absence, on-call."""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
