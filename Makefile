@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PORT
 
-.PHONY: demo test check bench crash oracle screenshots lock clean
+.PHONY: demo test check bench crash clocks oracle screenshots lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/itsm demo $(if $(FRESH),--fresh)
@@ -27,6 +27,9 @@ bench: $(VENV)/.dev
 
 crash: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.crash $(ARGS)
+
+clocks: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.clocks $(ARGS)
 
 oracle: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.oracle $(ARGS)

@@ -18,7 +18,17 @@ from itsm.approvals import reading as approval_policies
 from itsm.approvals import stages
 from itsm.approvals.policy import Book
 from itsm.approvals.table import Conditions
+from itsm.assignment import check as assignment_rules
+from itsm.assignment import handing
+from itsm.assignment import handlers as assigning
+from itsm.assignment import reading as assignment_book
+from itsm.assignment.book import FILE as ASSIGNMENT
+from itsm.assignment.book import Book as AssignmentBook
+from itsm.assignment.table import Table
 from itsm.catalog import handlers as catalog
+from itsm.changes import handlers as change_calendar
+from itsm.changes import reading as change_calendars
+from itsm.changes.rules import Book as ChangeCalendar
 from itsm.people import roles
 from itsm.people.access import Channel, Roles
 from itsm.platform import migrate
@@ -65,6 +75,8 @@ class Configuration:
     roles: Roles
     approvals: Book
     ladders: Mapping[str, Ladder]
+    assignment: AssignmentBook
+    changes: ChangeCalendar
 
 
 def configure(settings: Settings) -> Configuration:
@@ -76,11 +88,16 @@ def configure(settings: Settings) -> Configuration:
     unsound += approval_rules.check(policies, {}, vocabulary)
     ladders, misled = escalation_reading.load_file(settings.config_dir / escalation_reading.FILE, vocabulary, hours)
     unsound += misled
+    assignment, unread = assignment_book.load_file(settings.config_dir / ASSIGNMENT, vocabulary, hours)
+    unsound += [*unread, *assignment_rules.examine(assignment)]
+    changes, misplanned = change_calendars.load_file(settings.config_dir / change_calendars.FILE, hours)
+    unsound += misplanned
     errors = [finding for finding in (*told, *more, *misplaced, *unsound) if finding.severity is Severity.ERROR]
     if errors:
         words = "\n".join(f"{error.at}: error {error.code}: {error.message}" for error in errors)
         raise DeskError(Kind.SETUP, "bad_configuration", words)
-    return Configuration(vocabulary, hours, places, roles.load(settings.config_dir / "roles.yaml"), policies, ladders)
+    held = roles.load(settings.config_dir / "roles.yaml")
+    return Configuration(vocabulary, hours, places, held, policies, ladders, assignment, changes)
 
 
 def build(settings: Settings, clock: Clock | None = None, *, database: Database | None = None) -> Service:
@@ -122,19 +139,23 @@ def assemble(
             approvals.ACTION: approvals.request,
             catalog.ACTION: catalog.begin,
             escalation.ACTION: escalation.start,
+            assigning.ACTION: assigning.route,
         },
         recipients={
             "approvers": approving.awaited,
             "service.owner": nearby.service_owner,
             "requester.manager": nearby.manager,
         },
-        subscribers=(catalog.answer, approving.keep_up),
-        observers=(keeper,),
+        subscribers=(catalog.answer, approving.keep_up, assigning.answer, change_calendar.tell_override),
+        guards=(change_calendar.guard,),
+        observers=(keeper, change_calendar.observe),
         parts={
             Keeper: keeper,
             Book: configuration.approvals,
             Conditions: Conditions(),
+            ChangeCalendar: configuration.changes,
             Ladders: Ladders(configuration.ladders),
+            Table: Table(configuration.assignment),
         },
     )
     handlers = {
@@ -142,6 +163,7 @@ def assemble(
         **clocks.handlers(desk, keeper),
         stages.KIND: due.singly(desk, Channel.TIMER, approving.on_timer),
         escalation.KIND: due.singly(desk, Channel.TIMER, escalation.due),
+        handing.KIND: due.singly(desk, Channel.TIMER, assigning.due),
     }
     sweeper = Sweeper(desk.database, clock, handlers, together=clocks.together(desk, keeper))
     desk.run_followup = sweeper.sweep_ticket

@@ -1,8 +1,8 @@
 """What must be true of every threshold, whatever befell the clocks: worked out from the event log, and compared with it.
 
-Which thresholds each cycle has reached follows from the story of its ticket alone (`itsm.sla.replay`, with what was answered left
-out of the reckoning). Each must be answered by one event, and say one thing: a message of its own, or, when it comes too late to
-be worth one, the message about the standstill. Nothing else may be said.
+Which thresholds each cycle has reached follows from the story of its ticket alone (`itsm.sla.replay`, with what was answered
+left out of the reckoning). Each must be answered by one event, and say one thing: a message of its own, or, when it comes too
+late to be worth one, the message about the standstill. Nothing else may be said.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from itsm.tickets.models import TicketEvent
 
 Threshold: TypeAlias = tuple[int, str, str, int, str]
 """A threshold of a cycle: ticket, clock, part, number of the cycle, label."""
+
+STANDSTILL = "stale:"
+"""What the keys of messages about a standstill begin with."""
 
 MOST_TOLD = 5
 """How many examples of each fault are named."""
@@ -73,6 +76,7 @@ class Verdict:
     answers: list[Answer] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
     messages: int = 0
+    standstill: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
@@ -98,6 +102,7 @@ def judge(desk: Desk) -> Verdict:
     found = Counter(answer.threshold for answer in verdict.answers)
     verdict.answers.sort(key=attrgetter("event"))
     verdict.messages = len(messages)
+    verdict.standstill = sum(key.startswith(STANDSTILL) for key in messages)
     verdict.fault("doubled", (each for each, count in found.items() if count > 1))
     verdict.fault("missing", verdict.expected - found)
     verdict.fault("extra", found.keys() - verdict.expected.keys())
@@ -142,7 +147,7 @@ def _said(find: Find, story: Sequence[Told], number: str) -> Iterator[str]:
             template = told["template"]
             for login in TOLD[payload["threshold"]]:
                 if is_stale:
-                    yield f"stale:{template}:{login}:{rfc3339(from_micros(due))[:13]}:00:00Z"
+                    yield f"{STANDSTILL}{template}:{login}:{rfc3339(from_micros(due))[:13]}:00:00Z"
                 else:
                     cycle = ":".join(str(payload[name]) for name in ("clock", "part", "cycle", "threshold"))
                     yield f"{number}:{cycle}:notify:{template}:{login}"

@@ -11,12 +11,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.client import Client
 from benchmarks.clocks import checks
 from benchmarks.clocks.checks import Verdict
-from benchmarks.clocks.rig import AT_ONCE, BACKLOG, MIDDLE, Office, fleet
+from benchmarks.clocks.rig import AT_ONCE, BACKLOG, LONG, Office, fleet
 from benchmarks.site import Site, stop
 from benchmarks.targets import Target
 from itsm.platform.database import Database
@@ -26,6 +27,7 @@ from itsm.platform.timers import LEASE
 DOWNTIME = timedelta(hours=1)
 SECONDS_FOR = {1_000: 5.0, 100_000: 120.0}
 WEB_SECONDS = 8.0
+MOST_SECONDS = 600.0
 FEWEST_REQUESTS = 40
 """With fewer during the backlog a 95th percentile says nothing."""
 
@@ -57,7 +59,7 @@ class Visitor(threading.Thread):
 
     client: Client
     number: str
-    seconds: list[float] = field(default_factory=list)
+    taken: list[tuple[float, float]] = field(default_factory=list)
     failed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,16 +71,24 @@ class Visitor(threading.Thread):
     def run(self) -> None:
         path = f"/api/v1/tickets/{self.number}"
         while not self._stopped.is_set():
-            for method, where, body in (("GET", path, None), ("POST", f"{path}/comments", {"body": "-", "visibility": "public"})):
+            for method, where, body in (
+                ("GET", path, None),
+                ("POST", f"{path}/comments", {"body": "-", "visibility": "public"}),
+            ):
                 begun = time.perf_counter()
                 status = self.client.call(method, where, body).status
-                self.seconds.append(time.perf_counter() - begun)
+                self.taken.append((begun, time.perf_counter() - begun))
                 self.failed += status >= 400
         self.client.close()
 
     def stop(self) -> None:
+        """Make no more requests."""
         self._stopped.set()
         self.join()
+
+    def between(self, begin: float, end: float) -> list[float]:
+        """What the requests took that were made in this time."""
+        return [seconds for begun, seconds in self.taken if begin <= begun <= end]
 
 
 def campaign(
@@ -88,62 +98,56 @@ def campaign(
     office, number = fallen_due(database, home, timers)
     site = Site(database.url, home)
     web = site.serve(1) if with_web else None
-    visitors: list[Visitor] = []
+    visitor: Visitor | None = None
+    begun = time.perf_counter()
     try:
         if web is not None:
             site.wait(web)
-            token = site.token("ra1")
-            visitors.append(visit(site, token, number))
+            visitor = Visitor(Client(site.port, site.token("ra1")), number)
+            visitor.start()
+            begun = time.perf_counter()
             time.sleep(WEB_SECONDS)
-            visitors[0].stop()
-            visitors.append(visit(site, token, number))
-        seconds = work_off(office, database, home, lease, seed)
-        for visitor in visitors[1:]:
+        quiet = time.perf_counter()
+        worked = work_off(office, database, home, lease, seed)
+        if visitor is not None:
             visitor.stop()
     finally:
         stop(*([web] if web is not None else []))
     verdict = checks.judge(office.desk)
     due = [answer.due for answer in verdict.answers]
-    outcome = Outcome(timers, seconds, verdict, sum(one > next_ for one, next_ in zip(due, due[1:], strict=False)))
-    if visitors:
-        outcome.before, outcome.meanwhile = (p95(visitor.seconds) for visitor in visitors)
-        outcome.requests = len(visitors[1].seconds)
-        outcome.failed = sum(visitor.failed for visitor in visitors)
+    out_of_order = sum(one > following for one, following in pairwise(due))
+    outcome = Outcome(timers, worked[1] - worked[0], verdict, out_of_order)
+    if visitor is not None:
+        meanwhile = visitor.between(*worked)
+        outcome.before, outcome.meanwhile = p95(visitor.between(begun, quiet)), p95(meanwhile)
+        outcome.requests, outcome.failed = len(meanwhile), visitor.failed
     return outcome
 
 
 def fallen_due(database: Database, home: Path, timers: int) -> tuple[Office, str]:
-    """The desk after the downtime, and a ticket that no clock runs for."""
+    """The desk after the downtime, and a ticket that is to be visited."""
     now = SystemClock().now()
     clock = FrozenClock(now - DOWNTIME)
     office = Office(database, home, clock)
-    (number,) = office.create(1, MIDDLE)
     step = (DOWNTIME - timedelta(seconds=1)) / max(1, -(-timers // AT_ONCE))
     made = 0
     while made < timers:
         made += len(office.create(min(AT_ONCE, timers - made), BACKLOG))
         clock.advance(step)
     office.clock = office.desk.clock = SystemClock()
-    return office, number
+    return office, office.create(1, LONG)[0]
 
 
-def work_off(office: Office, database: Database, home: Path, lease: timedelta, seed: int) -> float:
-    """Start a clock process and wait until nothing is owed; the seconds from when its clock ran."""
+def work_off(office: Office, database: Database, home: Path, lease: timedelta, seed: int) -> tuple[float, float]:
+    """Start a clock process and wait until nothing is owed: when its clock ran, and when it was done."""
     with fleet(database, home, lease, seed) as clocks:
         clocks.start(None)
         owed = office.owed()
         while office.owed() == owed and not clocks.members[0].is_ready:
             time.sleep(0.01)
         begun = time.perf_counter()
-        office.wait_until_answered(600)
-        return time.perf_counter() - begun
-
-
-def visit(site: Site, token: str, number: str) -> Visitor:
-    """A client that has begun."""
-    visitor = Visitor(Client(site.port, token), number)
-    visitor.start()
-    return visitor
+        office.wait_until_answered(MOST_SECONDS)
+        return begun, time.perf_counter()
 
 
 def p95(seconds: list[float]) -> float:
@@ -158,7 +162,9 @@ def show(outcome: Outcome) -> list[str]:
         f" {outcome.verdict.messages} messages"
     ]
     if outcome.before is not None:
-        lines.append(f"web p95 {outcome.before:.1f} ms before, {outcome.meanwhile:.1f} ms meanwhile ({outcome.requests} requests)")
+        lines.append(
+            f"web p95 {outcome.before:.1f} ms before, {outcome.meanwhile:.1f} ms meanwhile ({outcome.requests} requests)"
+        )
     return lines
 
 

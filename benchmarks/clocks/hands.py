@@ -5,7 +5,6 @@ Every process that reads the same file is on the same machine, as it were; one w
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +26,7 @@ class Hands:
         """Set the hands, for every process at once."""
         fresh = self.path.with_suffix(".fresh")
         fresh.write_bytes(orjson.dumps([shift, jitter]))
-        os.replace(fresh, self.path)
+        fresh.replace(self.path)
 
     def move(self, by: float) -> None:
         """Move the hands by so many seconds, forwards or backwards."""

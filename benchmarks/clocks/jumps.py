@@ -1,8 +1,8 @@
 """R-12: clocks that are put forward and back, that jitter, stand apart, or sleep, while thresholds fall due.
 
 With SQLite there is one machine, and its clock is the only one: all processes, and whoever makes tickets, jump together. With
-PostgreSQL the database server's clock is the reference and stays; it is the machines of the clock processes that are off, each by
-hands of its own, and an onlooker with the right time watches that nothing is answered early or late.
+PostgreSQL the database server's clock is the reference and stays; it is the machines of the clock processes that are off, each
+by hands of its own, and an onlooker with the right time watches that nothing is answered early or late.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EARLY_SECONDS = 0.5
 """How early, measured by an onlooker's own reading of the time."""
 
 PATIENCE_SECONDS = 60.0
-ALL_SECONDS = 4.5
+ALL_SECONDS = 2.5
 """In which the last of the short promises has fallen due."""
 
 HOUR, MONTH = 3600.0, 30 * 86400.0
@@ -78,12 +78,13 @@ class Trial:
     outcome: Outcome
     tickets: int
     kind: str
+    watched: float
 
     def prepare(self) -> None:
         """Tickets whose thresholds fall due within seconds, and within the hour; the first of them are being answered."""
         self.office.create(self.tickets, SHORT)
         self.office.create(self.tickets, LONG)
-        time.sleep(2)
+        time.sleep(1)
 
     def note(self, what: str, seconds: float, most: float = AFTER_A_JUMP_SECONDS) -> None:
         self.outcome.at_most(f"{self.kind}, {what}", seconds, most)
@@ -99,9 +100,13 @@ def campaign(
     tickets: int = 20,
     lease: timedelta = LEASE,
     only: Sequence[str] = (),
+    watched: float = 10,
     seed: int = 1,
 ) -> Outcome:
-    """Every trial that this kind of database knows, or some by name, and the judgement at the end."""
+    """Every trial that this kind of database knows, or some by name, and the judgement at the end.
+
+    `watched` is for how many seconds tickets are made while a machine's clock is off.
+    """
     machine = Hands(home / "machine.hands")
     office = Office(database, home, SystemClock() if database.is_postgresql else ShiftedClock(machine))
     outcome = Outcome()
@@ -109,7 +114,7 @@ def campaign(
     with fleet(database, home, lease, seed) as clocks:
         nodes = (Hands(home / f"node-{number}.hands") for number in (1, 2))
         clocks.start_all(list(nodes) if database.is_postgresql else [machine, machine])
-        trial = Trial(office, clocks, outcome, tickets, "postgresql" if database.is_postgresql else "sqlite")
+        trial = Trial(office, clocks, outcome, tickets, "postgresql" if database.is_postgresql else "sqlite", watched)
         for name, run in trials.items():
             if not only or name in only:
                 run(trial, machine)
@@ -144,7 +149,7 @@ def back(by: float) -> Callable[[Trial, Hands], None]:
         machine.move(-by)
         seen = Onlooker(trial.office.desk)
         trial.office.create(trial.tickets, SHORT)
-        time.sleep(6)
+        time.sleep(ALL_SECONDS + 1)
         trial.note(f"put back by {by:,.0f} s, all that is due answered after", trial.answered())
         trial.outcome.told.append(f"answered while the clock was {by:,.0f} s behind: {len(seen.look())}")
         machine.move(by)
@@ -158,7 +163,7 @@ def jitter(trial: Trial, machine: Hands) -> None:
     machine.put(machine.read()[0], JITTER)
     stream = Stream(trial.office, each_second=trial.tickets / 4)
     stream.start()
-    time.sleep(8)
+    time.sleep(trial.watched)
     stream.stop()
     machine.put(machine.read()[0])
     time.sleep(ALL_SECONDS)
@@ -185,9 +190,8 @@ def node_jumps(by: float) -> Callable[[Trial, Hands], None]:
         seen = Onlooker(trial.office.desk)
         trial.prepare()
         hands[0].move(by)
-        _watch(trial, seen, 10, f"one machine put by {by:+,.0f} s")
+        _watch(trial, seen, f"one machine put by {by:+,.0f} s")
         hands[0].move(-by)
-        _watch(trial, seen, 2, "and put right again")
 
     return run
 
@@ -196,7 +200,7 @@ def node_jitter(trial: Trial, _machine: Hands) -> None:
     """Every reading of one machine's clock is off by up to half a second."""
     hands = _own_hands(trial)
     hands[0].put(0, JITTER)
-    _watch(trial, Onlooker(trial.office.desk), 8, f"one machine's readings {JITTER:g} s off at random", EARLY_SECONDS + 2 * JITTER)
+    _watch(trial, Onlooker(trial.office.desk), f"one machine's readings {JITTER:g} s off at random", EARLY_SECONDS + 2 * JITTER)
     hands[0].put()
 
 
@@ -209,7 +213,7 @@ def apart(*shifts: float) -> Callable[[Trial, Hands], None]:
             member.process.kill()
         trial.clocks.replace_all()
         between = max(shifts) - min(shifts)
-        _watch(trial, Onlooker(trial.office.desk), 10, f"machines {between:.0f} s apart")
+        _watch(trial, Onlooker(trial.office.desk), f"machines {between:.0f} s apart")
         alarms = trial.clocks.said(ALARM)
         trial.outcome.told.append(f"machines {between:.0f} s apart: {alarms} processes have raised the alarm")
         trial.outcome.figures.append(Target(f"R-12 postgresql, machines {between:.0f} s apart, alarms", alarms, least=1))
@@ -224,15 +228,15 @@ def _own_hands(trial: Trial) -> list[Hands]:
     return [member.hands for member in trial.clocks.members]
 
 
-def _watch(trial: Trial, seen: Onlooker, seconds: float, what: str, early: float = EARLY_SECONDS) -> None:
+def _watch(trial: Trial, seen: Onlooker, what: str, early: float = EARLY_SECONDS) -> None:
     """Have tickets made for so long, and look when their thresholds are answered."""
     stream = Stream(trial.office, each_second=trial.tickets / 4)
     stream.start()
     begun, late = time.monotonic(), list[float]()
-    while (passed := time.monotonic() - begun) < seconds + ALL_SECONDS or trial.office.owed():
-        if passed > seconds + PATIENCE_SECONDS:
+    while (passed := time.monotonic() - begun) < trial.watched + ALL_SECONDS or trial.office.owed():
+        if passed > trial.watched + PATIENCE_SECONDS:
             break
-        if passed > seconds:
+        if passed > trial.watched:
             stream.stop()
         late += seen.look()
         time.sleep(0.1)

@@ -1,6 +1,6 @@
 """A clock process of a campaign: the product's own desk, sweeper and wake-up, on a clock that can be put, with a fate.
 
-SIGUSR1 dooms it: it kills itself (SIGKILL) at its next claim, at a point drawn by its dice: when it has claimed and not begun,
+SIGUSR1 dooms it: it kills itself (SIGKILL) at its next claim, at the point that it was told: when it has claimed and not begun,
 in the middle of the work, right before the commit, or right after. SIGUSR2 has it stop (SIGSTOP) with a fresh claim in hand; it
 goes on, as if nothing had been, when somebody continues it. Before either it writes down what it held.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -35,7 +34,7 @@ from itsm.tickets import due
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.records import Record
 
-CLAIMED, MIDWAY, BEFORE_COMMIT, COMMITTED = POINTS = ("claimed", "midway", "before the commit", "committed")
+POINTS = CLAIMED, MIDWAY, BEFORE_COMMIT, COMMITTED = ("claimed", "midway", "before the commit", "committed")
 Result = TypeVar("Result")
 
 
@@ -45,7 +44,7 @@ class Fate:
 
     desk: Desk
     journal: Path
-    dice: random.Random
+    destined: str
     doomed: threading.Event = field(default_factory=threading.Event)
     to_stop: threading.Event = field(default_factory=threading.Event)
     point: str | None = None
@@ -61,7 +60,7 @@ class Fate:
             self.write("woke", str(result.count if isinstance(result, Done) else 1), rows)
             return result
         if self.doomed.is_set():
-            self.held, self.point = rows, self.dice.choice(POINTS)
+            self.held, self.point = rows, self.destined
         self.die_if(CLAIMED)
         result = work()
         if self.point is not None:  # the work may have had no point in its middle
@@ -119,12 +118,12 @@ def main() -> None:
     for name in ("hands", "journal", "ready"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--lease", type=float, required=True)
-    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--point", choices=POINTS, required=True)
     told = arguments.parse_args()
     settings = from_environment()
     database = Database(settings.database_url)
     built = app.build(settings, ReferenceClock(database, ShiftedClock(Hands(told.hands))), database=database)
-    fate = Fate(built.desk, told.journal, random.Random(told.seed))
+    fate = Fate(built.desk, told.journal, told.point)
     service = fated(built, fate, timedelta(seconds=told.lease))
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

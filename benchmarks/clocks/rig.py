@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ import orjson
 import sqlalchemy as sa
 
 from benchmarks.clocks.hands import Hands
+from benchmarks.clocks.process import POINTS
 from benchmarks.site import Site
 from itsm.people.access import Channel
 from itsm.platform.database import Database, Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.schema import Instant
 from itsm.platform.settings import PROJECT_ROOT
-from itsm.platform.time import Clock
+from itsm.platform.time import Clock, from_micros
 from itsm.platform.timers import LEASE
 from itsm.platform.work import Timer
 from itsm.sla.agreements import publish
@@ -39,7 +41,10 @@ AT_ONCE = 20
 
 READY_SECONDS = 60.0
 SHORT, MIDDLE, LONG = "medium", "high", "low"
-"""Urgencies, by the length of what is promised for them: 4 seconds, 20 seconds, 40 minutes."""
+"""Urgencies, by the length of what is promised for them: 2 seconds, 20 seconds, 40 minutes; four thresholds each."""
+
+BACKLOG = "critical"
+"""The urgency whose promise is a second, and has one threshold."""
 
 _OWED = Prepared(
     sa.select(sa.func.count().label("n")).where(Timer.kind == "sla", Timer.due_at <= sa.bindparam("until", type_=Instant))
@@ -61,8 +66,8 @@ class Office:
     def create(self, count: int, urgency: str = SHORT) -> list[str]:
         """So many new incidents; their numbers."""
         made: list[str] = []
-        while len(made) < count:
-            made += self.desk.database.retrying(lambda: self._create(min(AT_ONCE, count - len(made)), urgency))
+        for first in range(0, count, AT_ONCE):
+            made += self.desk.database.retrying(partial(self._create, min(AT_ONCE, count - first), urgency))
         return made
 
     def hand_over(self, number: str) -> None:
@@ -79,8 +84,12 @@ class Office:
 
     def owed(self, ahead: timedelta = timedelta()) -> int:
         """How many clocks have a threshold to be answered by now, or so far `ahead`."""
+        return self.owed_by(self.clock.now() + ahead)
+
+    def owed_by(self, instant: datetime) -> int:
+        """How many clocks have a threshold to be answered that was reached by an instant."""
         with self.desk.database.session(write=False) as session:
-            return int(session.one(_OWED, until=self.clock.now() + ahead).n)
+            return int(session.one(_OWED, until=instant).n)
 
     def wait_until_answered(self, seconds: float, ahead: timedelta = timedelta()) -> float:
         """Wait until nothing is owed; how long it took, or `inf` when it has not come to that in so many seconds."""
@@ -157,8 +166,13 @@ class Fleet:
         self._started += 1
         hands = hands or Hands(self.home / "machine.hands")
         ready, log = (self.home / f"clock-{self._started}.{what}" for what in ("ready", "log"))
-        options = {"hands": hands.path, "journal": self.journal, "ready": ready, "lease": self.lease.total_seconds()}
-        options["seed"] = self.seed * 1000 + self._started
+        options: dict[str, object] = {
+            "hands": hands.path,
+            "journal": self.journal,
+            "ready": ready,
+            "lease": self.lease.total_seconds(),
+            "point": POINTS[(self.seed + self._started) % len(POINTS)],
+        }
         told = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         environment = Site(self.database.url, self.home).environment()
         command = [sys.executable, "-m", "benchmarks.clocks.process", *told]
@@ -206,6 +220,11 @@ class Fleet:
         """What the processes wrote down before they died or stopped, and when they woke."""
         return [orjson.loads(line) for line in self.journal.read_bytes().splitlines()] if self.journal.exists() else []
 
+    def held_until(self, member: Member) -> datetime:
+        """The latest instant at which something was due that a stopped member held when it stopped."""
+        stops = [fate for fate in self.fates() if fate["what"] == "stop" and fate["pid"] == member.process.pid]
+        return from_micros(max(due for *_, due in stops[-1]["held"]))
+
     def said(self, words: str) -> int:
         """How many of the processes have said this in their logs."""
         return sum(words in path.read_text(errors="replace") for path in self.home.glob("clock-*.log"))
@@ -222,20 +241,19 @@ def fleet(database: Database, home: Path, lease: timedelta, seed: int) -> Iterat
 
 
 class Stream(threading.Thread):
-    """Makes tickets at a pace until it is told to stop, or has made so many."""
+    """Makes tickets at a pace until it is told to stop."""
 
-    def __init__(self, office: Office, each_second: float, most: int | None = None, urgency: str = SHORT) -> None:
+    def __init__(self, office: Office, each_second: float, urgency: str = SHORT) -> None:
         super().__init__(daemon=True)
         self.made: list[str] = []
         self.failed: list[str] = []
-        self._office, self._pace, self._most, self._urgency = office, each_second, most, urgency
+        self._office, self._pace, self._urgency = office, each_second, urgency
         self._stopped = threading.Event()
 
     def run(self) -> None:
         begun = time.monotonic()
-        while not self._stopped.is_set() and (self._most is None or len(self.made) < self._most):
+        while not self._stopped.is_set():
             wanted = int((time.monotonic() - begun) * self._pace) + 1
-            wanted = wanted if self._most is None else min(wanted, self._most)
             if wanted > len(self.made):
                 try:
                     self.made += self._office.create(wanted - len(self.made), self._urgency)

@@ -74,7 +74,7 @@ def campaign(
         clocks.start_all([None] * size)
         stream = Stream(office, pace)
         stream.start()
-        faults = befall(clocks, shuffled(random.Random(seed), kill=kills, stop=stops), size - 1, random.Random(seed))
+        faults = befall(office, clocks, shuffled(random.Random(seed), kill=kills, stop=stops), size - 1, random.Random(seed))
         stream.stop()
         if office.wait_until_answered(REST_SECONDS, timedelta(minutes=1)) == float("inf"):
             faults.append(f"{REST_SECONDS:.0f} s after the last there are still thresholds that nobody answers")
@@ -84,12 +84,12 @@ def campaign(
     return outcome
 
 
-def befall(clocks: Fleet, turns: Sequence[str], most: int, dice: random.Random) -> list[str]:
+def befall(office: Office, clocks: Fleet, turns: Sequence[str], most: int, dice: random.Random) -> list[str]:
     """Let each of these fates befall a member, at most so many at a time; what did not go as it should."""
     waiting, victims, faults = list(turns), list[Victim](), list[str]()
     while waiting or victims:
         for victim in list(victims):
-            if _is_over(clocks, victim):
+            if _is_over(office, clocks, victim):
                 victims.remove(victim)
             elif time.monotonic() - victim.since > FATE_SECONDS:
                 victims.remove(victim)
@@ -102,7 +102,7 @@ def befall(clocks: Fleet, turns: Sequence[str], most: int, dice: random.Random) 
     return faults
 
 
-def _is_over(clocks: Fleet, victim: Victim) -> bool:
+def _is_over(office: Office, clocks: Fleet, victim: Victim) -> bool:
     """Move a victim's fate on; whether it is at its end."""
     if victim.what == "kill":
         if victim.member.is_dead and victim.member in clocks.members:
@@ -112,8 +112,11 @@ def _is_over(clocks: Fleet, victim: Victim) -> bool:
     if victim.asleep_since is None:
         victim.asleep_since = time.monotonic() if victim.member.is_stopped else None
         return False
-    if time.monotonic() - victim.asleep_since < clocks.lease.total_seconds() + OVERSLEEP_SECONDS:
+    slept = time.monotonic() - victim.asleep_since
+    if slept < clocks.lease.total_seconds() + OVERSLEEP_SECONDS:
         return False
+    if slept < FATE_SECONDS / 2 and office.owed_by(clocks.held_until(victim.member)):
+        return False  # nobody has done its work yet, and there is no zombie before that
     victim.member.send(signal.SIGCONT)
     return wait_for(lambda: not victim.member.is_stopped, FATE_SECONDS)
 

@@ -12,6 +12,7 @@ from itsm.api import documents, problems
 from itsm.api.approvals import approvals
 from itsm.api.attachments import attachments
 from itsm.api.catalog import catalog
+from itsm.api.changes import changes
 from itsm.api.comments import comments
 from itsm.api.door import Door
 from itsm.api.escalation import escalation
@@ -46,6 +47,7 @@ RESOURCES: Final = (
     escalation,
     approvals,
     catalog,
+    changes,
     services,
     items,
     workflows,

@@ -8,17 +8,16 @@ from typing import Any
 
 from marshmallow import fields
 
-from itsm.api.auth import SIGNED_IN, may
+from itsm.api.auth import SIGNED_IN
 from itsm.api.forms import Fault, Form, Text, words
 from itsm.api.representation import address
 from itsm.api.routing import PREFIX, Answer, Resource
 from itsm.api.shapes import Shape, addresses, instant, many, open_object, text, texts, whole
 from itsm.approvals import commands, delegations
 from itsm.approvals import queries as questions
+from itsm.approvals.course import APPROVE, REJECT, Question
 from itsm.approvals.delegations import NewDelegation
 from itsm.approvals.queries import Branch, RoundView, StageView
-from itsm.approvals.rounds import APPROVE, REJECT, Question
-from itsm.people.access import Permission
 from itsm.tickets import queries
 from itsm.tickets.desk import Tx
 from itsm.workflow.values import MARKDOWN_MAX
@@ -192,13 +191,11 @@ def find_delegations(tx: Tx) -> Answer:
     return Answer({"items": [_delegation(row) for row in delegations.mine(tx)]})
 
 
-@approvals.post(
-    "/approvals/delegations", policy=may(Permission.DECIDE), body=DelegationForm(), answers={201: DelegationShape()}
-)
+@approvals.post("/approvals/delegations", policy=SIGNED_IN, body=DelegationForm(), answers={201: DelegationShape()})
 def delegate(tx: Tx, body: NewDelegation) -> Answer:
     """Let somebody decide in the caller's place for a period.
 
-    Not a party to the ticket in question: that is looked at when he decides.
+    For those who may decide, and to somebody who may. That he is no party to the ticket is looked at when he decides.
     """
     made = delegations.delegate(tx, body)
     row = next(row for row in delegations.mine(tx) if row.id == made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from itsm.api import conditions, representation
@@ -14,7 +14,7 @@ from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, flag, many, open_object, text
 from itsm.api.tickets import seen
 from itsm.platform.errors import DeskError
-from itsm.tickets import commands, facts, queries
+from itsm.tickets import commands, facts, guarding, queries
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
 from itsm.workflow.case import Offer

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from itsm.approvals import reading, rounds, stages, table
 from itsm.approvals.asking import Directory
+from itsm.approvals.course import APPROVE, REJECT, End, Question, Round
 from itsm.approvals.models import Approval
 from itsm.approvals.policy import Book, Policy, Verdict
-from itsm.approvals.rounds import APPROVE, REJECT, End, Question, Round
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid, not_found

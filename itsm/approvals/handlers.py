@@ -10,10 +10,10 @@ from sqlalchemy.orm import aliased
 
 from itsm.approvals import commands, rounds, rules, stages
 from itsm.approvals.asking import Asked, Directory
+from itsm.approvals.course import APPROVE, REJECT, VOID, End, Round
 from itsm.approvals.models import Approval, ApprovalRound
 from itsm.approvals.policy import Above, Party, Then
 from itsm.approvals.reading import frozen
-from itsm.approvals.rounds import APPROVE, End, Round
 from itsm.people.models import User
 from itsm.platform import timers
 from itsm.platform.database import Prepared
@@ -65,14 +65,14 @@ def counts(tx: Tx, record: Record) -> Mapping[str, int]:
     if round_ is None or round_.outcome is End.VOID:
         return {"pending": 0, "approved": 0, "rejected": 0, "total": 0}
     said = [question.decision for question in round_.questions]
-    pending, approved, rejected = said.count(None), said.count(rounds.APPROVE), said.count(rounds.REJECT)
+    pending, approved, rejected = said.count(None), said.count(APPROVE), said.count(REJECT)
     return {"pending": pending, "approved": approved, "rejected": rejected, "total": pending + approved + rejected}
 
 
 def approvers(tx: Tx, record: Record) -> frozenset[str]:
     """The logins of those asked in the latest round, unless their question is void."""
     round_ = rounds.latest(tx, record) if _asks(record) else None
-    return frozenset(each.approver for each in round_.questions if each.decision != rounds.VOID) if round_ else frozenset()
+    return frozenset(each.approver for each in round_.questions if each.decision != VOID) if round_ else frozenset()
 
 
 def awaited(tx: Tx, record: Record) -> list[str]:

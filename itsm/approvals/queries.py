@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from itsm.approvals import rounds, rules
+from itsm.approvals.course import Place, Question, Round
 from itsm.approvals.models import Approval, Delegation
 from itsm.approvals.policy import Book, Group, Policy
-from itsm.approvals.rounds import Place, Question, Round
 from itsm.people.models import User
 from itsm.platform.database import Prepared
 from itsm.platform.errors import not_found

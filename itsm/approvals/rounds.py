@@ -1,4 +1,4 @@
-"""A round of approval in the hands of one command: the policy it follows, its questions, and how each stage stands.
+"""The rows of rounds of approval: read, asked, answered, ended, in the hands of one command.
 
 It is read with one statement for the round and one for its questions, under the lock of the ticket. What is said about a round
 is said in the ticket's log by `stages.py` and `commands.py`; here are the rows.
@@ -7,121 +7,23 @@ is said in the ticket's log by `stages.py` and `commands.py`; here are the rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from itsm.approvals.asking import ROOT, Asked
+from itsm.approvals.course import VOID, End, Place, Question, Round
 from itsm.approvals.models import Approval, ApprovalRound
-from itsm.approvals.policy import Group, Policy
+from itsm.approvals.policy import Policy
 from itsm.approvals.reading import frozen
-from itsm.approvals.rules import Node, Outcome, standing
+from itsm.approvals.rules import Node
 from itsm.people.models import User
 from itsm.platform.database import Prepared
 from itsm.platform.schema import table
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Reader
 from itsm.tickets.records import Record, encode
-
-APPROVE, REJECT, VOID = "approve", "reject", "void"
-SAID: Final = {APPROVE: Outcome.APPROVED, REJECT: Outcome.REJECTED}
-
-Place = tuple[int, ...]
-"""The way to a group in the tree of a stage."""
-
-
-class End(StrEnum):
-    """How a round can end."""
-
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    VOID = "void"
-    WITHDRAWN = "withdrawn"
-
-
-@dataclass(slots=True)
-class Question:
-    """A row of `approvals`, with the login and root of whoever was asked and of whoever answered."""
-
-    id: int
-    approver_id: int
-    approver: str
-    root: int
-    stage: int
-    place: Place
-    seat: int
-    needed: int
-    decision: str | None
-    requested_at: datetime
-    decided_at: datetime | None
-    comment: str | None
-    because: str | None
-    instead_of: str | None
-    decided_by: str | None
-    decided_by_root: int | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it still awaits an answer."""
-        return self.decision is None
-
-
-@dataclass(slots=True)
-class Round:
-    """A round and its questions, the oldest first."""
-
-    id: int
-    round: int
-    policy_name: str | None
-    policy: Policy
-    state: str
-    stage: int
-    material: Mapping[str, Any]
-    opened_at: datetime
-    ruling: str | None
-    outcome: End | None
-    closed_at: datetime | None
-    questions: list[Question] = field(default_factory=list)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is not decided yet."""
-        return self.outcome is None
-
-    def of_stage(self, stage: int) -> list[Question]:
-        """The questions of a stage."""
-        return [question for question in self.questions if question.stage == stage]
-
-    def holders(self, stage: int) -> dict[int, Question]:
-        """Who holds each seat of a stage, or held it last."""
-        return {question.seat: question for question in self.of_stage(stage)}
-
-    def tree(self, stage: int) -> Node[int]:
-        """The tree of a stage by seats, as it was when it was opened."""
-        places = {question.seat: question.place for question in self.of_stage(stage)}
-        return _tree(self.policy.stages[stage].group, places, ())
-
-    def answers(self, stage: int) -> dict[int, Outcome]:
-        """What was said from each seat of a stage."""
-        return {seat: SAID[held.decision] for seat, held in self.holders(stage).items() if held.decision in SAID}
-
-    def standing(self, stage: int) -> Outcome:
-        """How a stage stands by its answers; one whose questions have not been asked is open."""
-        return standing(self.tree(stage), self.answers(stage)) if self.of_stage(stage) else Outcome.OPEN
-
-    def awaited(self) -> list[Question]:
-        """Whose answer is awaited now."""
-        return [question for question in self.of_stage(self.stage) if question.is_open] if self.is_open else []
-
-
-def _tree(group: Group, places: Mapping[int, Place], path: Place) -> Node[int]:
-    seats = tuple(seat for seat, place in places.items() if place == path)
-    return Node(group.quorum, seats, tuple(_tree(each, places, (*path, index)) for index, each in enumerate(group.groups)))
-
 
 _ROUNDS, _APPROVALS, _READERS = table(ApprovalRound), table(Approval), table(Reader)
 _TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from itsm.approvals import rounds, rules
 from itsm.approvals.asking import Asked, Candidate, Directory
+from itsm.approvals.course import VOID, End, Place, Question, Round
 from itsm.approvals.policy import ONE_PERSON, Group, Stage
-from itsm.approvals.rounds import End, Question, Round
 from itsm.platform import timers
 from itsm.platform.timers import NewTimer
 from itsm.tickets import clockwork, effects, records
@@ -88,7 +88,7 @@ def pass_stage(tx: Tx, record: Record, round_: Round, ruling: str | None = None)
         close(tx, record, round_, End.APPROVED, ruling)
         return
     for question in round_.awaited():
-        rounds.answer(tx, question.id, rounds.VOID, None, None)
+        rounds.answer(tx, question.id, VOID, None, None)
     payload: dict[str, Any] = {"round": round_.round, "stage": round_.policy.stages[round_.stage].name}
     records.append(tx, record, "approval_stage_passed", payload | ({"ruling": ruling} if ruling else {}))
     disarm(tx, record)
@@ -141,7 +141,7 @@ def _alternate(
     return directory.stand_in(holder, taken)
 
 
-def _group_at(group: Group, place: rounds.Place) -> Group:
+def _group_at(group: Group, place: Place) -> Group:
     for index in place:
         group = group.groups[index]
     return group
@@ -149,7 +149,7 @@ def _group_at(group: Group, place: rounds.Place) -> Group:
 
 def hand_over(tx: Tx, record: Record, round_: Round, question: Question, to: Asked) -> None:
     """Put a question to somebody else instead of the one who was asked, and tell him."""
-    rounds.answer(tx, question.id, rounds.VOID, None, None)
+    rounds.answer(tx, question.id, VOID, None, None)
     rounds.pass_on(tx, record, round_, question, to)
     rounds.let_see(tx, record, Directory.of(tx, record).deputies(to.person.id))
     payload = {"round": round_.round, "instead_of": question.approver, "asked": to.person.login, "because": to.because}

@@ -7,6 +7,7 @@ now, holds neither way: then people are asked.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
 from typing import Final
 
@@ -31,20 +32,22 @@ class Conditions:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str], Compiled | None] = OrderedDict()
+        self._turn = threading.Lock()
 
     def get(self, tx: Tx, record: Record, condition: Expression) -> Compiled | None:
         """A condition of a policy, typed for this ticket's workflow; None if it does not fit."""
         workflow = record.process.workflow
         key = (workflow.digest, condition.text)
-        if key not in self._known:
-            scope = Scope(Scope.of(workflow, tx.desk.vocabulary).variables)
-            compiled = expression.compile(condition, scope)
-            if isinstance(compiled, tuple):
-                _log.error("a policy's condition does not fit %s: %s", workflow.name, compiled[0].message)
-            self._known[key] = None if isinstance(compiled, tuple) else compiled
-            while len(self._known) > _KEPT:
+        with self._turn:
+            if key in self._known:
+                return self._known[key]
+            if len(self._known) >= _KEPT:
                 self._known.popitem(last=False)
-        return self._known[key]
+            found = expression.compile(condition, Scope(Scope.of(workflow, tx.desk.vocabulary).variables))
+            if isinstance(found, tuple):
+                _log.error("a policy's condition does not fit %s: %s", workflow.name, found[0].message)
+            compiled = self._known[key] = None if isinstance(found, tuple) else found
+            return compiled
 
 
 def first(tx: Tx, record: Record, policy: Policy) -> Row | None:

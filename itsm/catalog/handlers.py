@@ -7,6 +7,7 @@ for begins. A task that is planned counts as an open one, so that no request is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -78,6 +79,22 @@ _AT_WORK = frozenset({Category.NEW.value, Category.OPEN.value})
 """Where tasks begin; while a request is on hold, or waits for an approval anew, nothing more is begun."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """An order that was kept in this very transaction: what is known of it need not be read again."""
+
+    ticket_id: int
+    order: Order
+    variables: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A plan that was begun in the transition at hand, and need not be looked at again after it."""
+
+    ticket_id: int
+
+
 def answer(tx: Tx, happened: Happened) -> None:
     """What the catalogue does when something happens to a ticket, or near it."""
     record = happened.record
@@ -90,7 +107,7 @@ def answer(tx: Tx, happened: Happened) -> None:
     elif happened.what == "moved" and record.category == Category.CLOSED:
         tx.session.run(_DROP, of=record.id)
     elif (happened.what == "moved" or happened.what.startswith("child_")) and record.category in _AT_WORK:
-        _go_on(tx, record)
+        _carry_on(tx, record)
 
 
 def keep(tx: Tx, record: Record, placing: Placing) -> None:
@@ -109,6 +126,8 @@ def keep(tx: Tx, record: Record, placing: Placing) -> None:
         promised_at=due,
         ordered_at=tx.now,
     )
+    order = Order(version, placing.answers, placing.price, placing.person.login, tx.actor.login, tx.now, due)
+    tx.cache[_Fresh] = _Fresh(record.id, order, placing.filled.variables)
     told = {"item": version.item.key, "version": version.digest, "requested_for": placing.person.login, "price": placing.price}
     records.append(tx, record, "ordered", {**told, "answers_sha256": placing.digest, "promised_at": due})
     for file, kept in placing.files.items():
@@ -121,11 +140,11 @@ def begin(tx: Tx, record: Record, _effect: Effect) -> None:
 
     A ticket that was not ordered from the catalogue, or whose plan is there already, goes on without.
     """
-    order = queries.order_of(tx, record)
-    if order is None or not order.version.item.tasks or tx.session.all(_PLAN, ticket=record.id):
+    fresh = tx.cache.pop(_Fresh, None)
+    known = fresh if isinstance(fresh, _Fresh) and fresh.ticket_id == record.id else _known(tx, record)
+    if known is None or not known.order.version.item.tasks or (known is not fresh and planned(tx, record)):
         return
-    variables = _variables(tx, order)
-    tasks = order.version.item.tasks.values()
+    variables, tasks = known.variables, known.order.version.item.tasks.values()
     stages = {
         task.key: Stage.PLANNED if task.condition is None or task.condition.evaluate(variables) is True else Stage.SKIPPED
         for task in tasks
@@ -139,7 +158,8 @@ def begin(tx: Tx, record: Record, _effect: Effect) -> None:
     )
     told = {stage.value: [key for key, each in stages.items() if each is stage] for stage in (Stage.PLANNED, Stage.SKIPPED)}
     records.append(tx, record, "tasks_planned", told, internal=True)
-    _go_on(tx, record, order, variables)
+    tx.cache[_Begun] = _Begun(record.id)
+    _go_on(tx, record, [Planned(task.key, task.after, stages[task.key]) for task in tasks], known)
 
 
 def tasks(tx: Tx, record: Record) -> dict[str, int]:
@@ -175,17 +195,28 @@ def _plan(tx: Tx, record: Record) -> list[Planned]:
     return [Planned(row.key, tuple(row.after), stage_of(row)) for row in planned(tx, record)]
 
 
-def _go_on(tx: Tx, record: Record, order: Order | None = None, variables: Mapping[str, object] | None = None) -> None:
-    """Begin every task whose time has come."""
-    ready = plan.ready(_plan(tx, record))
-    if not ready:
+def _carry_on(tx: Tx, record: Record) -> None:
+    """Look at the plan of a ticket that may go on, unless it was begun this very moment."""
+    if tx.cache.pop(_Begun, None) != _Begun(record.id):
+        _go_on(tx, record, _plan(tx, record))
+
+
+def _go_on(tx: Tx, record: Record, tasks: list[Planned], known: _Fresh | None = None) -> None:
+    """Begin every task of a plan whose time has come."""
+    ready = plan.ready(tasks)
+    known = known or (_known(tx, record) if ready else None)
+    if known is None:
         return
-    order = order or queries.order_of(tx, record)
-    assert order is not None
-    known = variables or _variables(tx, order)
     for key in ready:
-        child = commands.open_under(tx.as_system(Channel.REACTION), _task(tx, order.version.item.tasks[key], known), record)
+        task = known.order.version.item.tasks[key]
+        child = commands.open_under(tx.as_system(Channel.REACTION), _task(tx, task, known.variables), record)
         tx.session.run(_BEGUN, of=record.id, named=key, begun=child.id)
+
+
+def _known(tx: Tx, record: Record) -> _Fresh | None:
+    """The order of a ticket with its variables; None for one that was not ordered from the catalogue."""
+    order = queries.order_of(tx, record)
+    return None if order is None else _Fresh(record.id, order, _variables(tx, order))
 
 
 def _task(tx: Tx, task: Task, variables: Mapping[str, object]) -> NewTicket:

@@ -6,7 +6,6 @@ that were filled under it keep their form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from itsm.platform.schema import table
 from itsm.services.models import Service
 from itsm.tickets import publishing
 from itsm.tickets.desk import Tx
-from itsm.workflow import language
-from itsm.workflow.definition import Position, Workflow
+from itsm.workflow.definition import Position
 from itsm.workflow.findings import Finding, Severity
 
 DIRECTORY = "catalog"
@@ -59,7 +57,7 @@ def publish_directory(tx: Tx, directory: Path) -> list[str]:
 
     Items are checked against the workflows that are published at that moment.
     """
-    catalog, findings = reading.load_directory(directory, tx.desk.vocabulary, published_workflows(tx))
+    catalog, findings = reading.load_directory(directory, tx.desk.vocabulary, publishing.current_workflows(tx))
     if not any(finding.severity is Severity.ERROR for finding in findings):
         findings += unknown_here(tx, catalog)
     if any(finding.severity is Severity.ERROR for finding in findings):
@@ -78,12 +76,6 @@ def publish(tx: Tx, catalog: Catalog) -> list[str]:
             tx.session.run(_RETIRE, of=key)
             changed.append(key)
     return changed
-
-
-def published_workflows(tx: Tx) -> Mapping[str, Workflow]:
-    """The current workflows, as definitions."""
-    loaded = (language.load(version.source, version.name, tx.desk.vocabulary)[0] for version in publishing.current(tx))
-    return {workflow.name: workflow for workflow in loaded if workflow is not None}
 
 
 def unknown_here(tx: Tx, catalog: Catalog) -> list[Finding]:

@@ -11,7 +11,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -26,13 +26,23 @@ from itsm.catalog import publishing as catalogue
 from itsm.cli import Wiring
 from itsm.cli.orders import WISHES
 from itsm.cli.starting import load_starting_set
-from itsm.cli.stories import CHANGES, INCIDENTS, PROBLEMS, REQUESTS
+from itsm.cli.stories import (
+    ALREADY_LATE,
+    CHANGES,
+    INCIDENTS,
+    JUST_REPORTED,
+    NEARLY_LATE,
+    PROBLEMS,
+    REQUESTS,
+    STILL_WAITING,
+    Story,
+)
 from itsm.people import commands as people
 from itsm.people import places, ties
 from itsm.people.access import SYSTEM, Actor, Channel, Scope
 from itsm.people.places import Place
 from itsm.people.tokens import TokenKeeper, actor_by_login
-from itsm.platform import migrate
+from itsm.platform import migrate, timers
 from itsm.platform.database import Database
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.settings import Settings, from_environment, make_secret
@@ -45,6 +55,7 @@ from itsm.sla.keeping import Keeper
 from itsm.tickets import commands, publishing, queries
 from itsm.tickets.commands import NewTicket
 from itsm.tickets.desk import Desk, Tx
+from itsm.workflow.case import Value
 from itsm.workflow.definition import Category
 
 DAYS = 90
@@ -195,21 +206,29 @@ class _Simulation:
         start = self.clock.now()
         for at in sorted(start + (end - start) * self.chance.random() for _ in range(TICKETS)):
             self._plan(self._office_hour(at), self._open_something)
+        for before, deed in self._last_hours():
+            self._plan(end - before, deed)
         with Progress() as progress:
             task = progress.add_task("Three months at the desk", total=(end - start).total_seconds())
-            swept = start
             while self.deeds and self.deeds[0][0] <= end:
                 at, _, deed = heapq.heappop(self.deeds)
-                while swept + timedelta(hours=6) < at:
-                    swept += timedelta(hours=6)
-                    self.clock.set(swept)
-                    self.service.sweeper.sweep()
-                self.clock.set(max(at, self.clock.now()))
+                self._let_pass(at)
                 deed()
                 progress.update(task, completed=(at - start).total_seconds())
-            self.clock.set(end)
-            self.service.sweeper.sweep()
+            self._let_pass(end)
             progress.update(task, completed=(end - start).total_seconds())
+
+    def _let_pass(self, until: datetime) -> None:
+        """Move the clock on; what falls due on the way is done when it is due."""
+        while (due := self._next_due()) is not None and due <= until:
+            self.clock.set(max(due, self.clock.now()))
+            if not self.service.sweeper.sweep():
+                break
+        self.clock.set(max(until, self.clock.now()))
+
+    def _next_due(self) -> datetime | None:
+        with self.desk.database.session(write=False) as session:
+            return timers.next_due(session)
 
     def _settle_in(self) -> None:
         desk = self.desk
@@ -263,31 +282,54 @@ class _Simulation:
     def _incident(self) -> None:
         story = self.chance.choice(INCIDENTS)
         who = self.chance.choice([login for login, _, role, organisation, _ in STAFF if role == "requester"])
-        new = NewTicket(
-            "incident", story.title, story.text, {"urgency": self.chance.choice(story.urgencies)}, service=story.service
-        )
+        urgency = self.chance.choice(story.urgencies)
+        new = NewTicket("incident", story.title, story.text, {"urgency": urgency}, service=story.service)
         number = self._create(who, new)
         agent, group = self._worker(story.group)
+        pace = 8.0 if self.chance.random() < 0.1 else 1.0  # now and then there is too much to do
+        pace *= {"critical": 0.1, "high": 0.25, "medium": 1.0, "low": 1.5}[urgency]
         steps: list[Step] = [
-            Step(agent, "assign", {"group": group}, wait=(0.1, 3)),
-            Step(agent, "start", wait=(0.2, 10)),
+            Step(agent, "assign", {"group": group}, wait=(0.1 * pace, 0.6 * pace)),
+            Step(agent, "start", wait=(0.1 * pace, 1.2 * pace)),
         ]
         if self.chance.random() < 0.3:
-            steps.append(
-                Step(
-                    agent, "hold", {"pending_reason": self.chance.choice(("user", "vendor"))}, wait=(0.3, 4), say=story.question
-                )
-            )
-            steps.append(Step(who, "", wait=(2, 70), say="Thank you, here is what you asked for."))
-            steps.append(Step(agent, "resume", wait=(0.5, 8)))
+            reason = self.chance.choice(("user", "vendor"))
+            steps.append(Step(agent, "hold", {"pending_reason": reason}, wait=(0.3, 2), say=story.question))
+            steps.append(Step(who, "", wait=(2, 60), say="Thank you, here is what you asked for."))
+            steps.append(Step(agent, "", wait=(0.2, 4 * pace), say="Thank you, we are on it again."))
+            if reason == "vendor":
+                steps.append(Step(agent, "resume", wait=(0.5, 8)))
         code = self.chance.choices(("fixed", "workaround", "user_error", "not_reproducible"), (70, 15, 10, 5))[0]
-        steps.append(Step(agent, "resolve", {"resolution_code": code, "resolution": story.solution}, wait=(0.3, 30)))
+        steps.append(
+            Step(agent, "resolve", {"resolution_code": code, "resolution": story.solution}, wait=(0.3 * pace, 14 * pace))
+        )
         if self.chance.random() < 0.07:
             steps.append(Step(who, "reopen", wait=(2, 40), comment="It is back again."))
             steps.append(Step(agent, "resolve", {"resolution_code": "fixed", "resolution": story.solution}, wait=(1, 12)))
         elif self.chance.random() < 0.35:
             steps.append(Step(who, "close", wait=(1, 30)))
         self._follow(number, steps)
+
+    def _last_hours(self) -> Iterator[tuple[timedelta, Deed]]:
+        """What is under way when the curtain rises: promises near their end, broken, and at rest."""
+
+        def urgent(story: Story, agent: str, steps: list[Step]) -> Deed:
+            fields: dict[str, Value] = {"urgency": "critical", "impact": "extensive"}
+            new = NewTicket("incident", story.title, story.text, fields, service=story.service, requester="nils")
+
+            def deed() -> None:
+                number = self._create(agent, new)
+                for step in steps:
+                    self._take(number, step)
+
+            return deed
+
+        taken = [Step("noor", "assign", {"group": "network"}), Step("noor", "start")]
+        waiting = Step("noor", "hold", {"pending_reason": "user"}, say="Which building are you in?")
+        yield timedelta(hours=30), urgent(STILL_WAITING, "noor", [*taken, waiting])
+        yield timedelta(hours=5), urgent(ALREADY_LATE, "noor", taken)
+        yield timedelta(hours=3, minutes=20), urgent(NEARLY_LATE, "noor", taken)
+        yield timedelta(minutes=12), urgent(JUST_REPORTED, "noor", [])
 
     def _request(self) -> None:
         story = self.chance.choice(REQUESTS)
@@ -320,7 +362,7 @@ class _Simulation:
         with self.desk.reading(SYSTEM) as tx:
             record = queries.ticket(tx, number)
             waiting = [task for task in queries.tasks(tx, record) if task.state == "open"]
-        if record.category in (Category.RESOLVED, Category.CLOSED) or self.chance.random() < 0.04:
+        if record.category in (Category.RESOLVED, Category.CLOSED):
             return
         if waiting:
             agent, _ = self._worker(str(waiting[0].values["group"]))
@@ -365,8 +407,10 @@ class _Simulation:
                 Step("chris", "request_authorisation", wait=(2, 30)),
             ],
         )
-        self._later((60, 90), lambda: self._decide(number, "approve"))
-        self._later((92, 140), lambda: self._schedule(number, agent))
+        for wait in ((60, 90), (150, 200)):  # the change authority may have had to be asked once more
+            self._later(wait, lambda: self._decide(number, "approve"))
+        for wait in ((92, 140), (210, 240)):
+            self._later(wait, lambda: self._schedule(number, agent))
 
     def _schedule(self, number: str, agent: str) -> None:
         start = self.clock.now() + timedelta(hours=self.chance.uniform(20, 200))

@@ -30,8 +30,10 @@ def _day(now: datetime, days: int) -> str:
 WISHES = (
     Wish(
         "laptop",
-        lambda _: {"use": "office", "model": "standard", "dock": True, "keyboard": "us", "delivered_to": "pick_up"}
-        | {"cost_centre": "acme-sales"},
+        lambda _: (
+            {"use": "office", "model": "standard", "dock": True, "keyboard": "us", "delivered_to": "pick_up"}
+            | {"cost_centre": "acme-sales"}
+        ),
     ),
     Wish(
         "laptop",
@@ -48,8 +50,10 @@ WISHES = (
     Wish("monitor", lambda _: {"count": 2, "delivered_to": "desk", "place": "Room 214", "cost_centre": "acme-sales"}),
     Wish(
         "phone",
-        lambda _: {"model": "rugged", "number": "keep", "old_number": "+49 30 5550123", "abroad": False}
-        | {"delivered_to": "pick_up", "cost_centre": "acme-plant"},
+        lambda _: (
+            {"model": "rugged", "number": "keep", "old_number": "+49 30 5550123", "abroad": False}
+            | {"delivered_to": "pick_up", "cost_centre": "acme-plant"}
+        ),
     ),
     Wish("password-reset", lambda _: {"system": "erp", "call_back": "+49 30 555 4711"}),
     Wish("group-membership", lambda _: {"kind": "folder", "name": "Price lists", "reason": "I answer offers from now on."}),
@@ -60,8 +64,10 @@ WISHES = (
     ),
     Wish(
         "vpn",
-        lambda now: {"device": "company", "abroad": True, "countries": "Switzerland", "from": _day(now, 3)}
-        | {"reason": "Two days a week at a customer's site."},
+        lambda now: (
+            {"device": "company", "abroad": True, "countries": "Switzerland", "from": _day(now, 3)}
+            | {"reason": "Two days a week at a customer's site."}
+        ),
     ),
     Wish(
         "application-access",

@@ -170,3 +170,9 @@ CHANGES = (
     ),
     Story("Replace the core switch in building B", "Out of maintenance.", "network", "Rack, cable, move uplinks one by one."),
 )
+
+STILL_WAITING = Story("No network in one building", "All sockets are dead.", "network", "", "network-access")
+ALREADY_LATE = Story("Nobody can reach the ERP from outside", "The tunnel to the data centre is down.", "network", "", "erp")
+NEARLY_LATE = Story("Wireless is gone in the warehouse", "Scanners cannot book anything.", "network", "", "network-access")
+JUST_REPORTED = Story("Mail is refused by everybody", "Every mail comes back at once.", "network", "", "email")
+"""What is under way when the demo begins."""

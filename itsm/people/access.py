@@ -32,6 +32,8 @@ class Permission(StrEnum):
     DECIDE = "approval.decide"
     CORRECT_CLOCKS = "sla.correct"
     EDIT_SERVICES = "services.edit"
+    FREEZE = "changes.freeze"
+    OVERRIDE_CALENDAR = "changes.override"
 
 
 class Scope(StrEnum):

@@ -14,6 +14,7 @@ from typing import Final
 
 from itsm.workflow.definition import Action, Position
 from itsm.workflow.expression import Compiled
+from itsm.workflow.tree import Call, Const, Items, Name, Tree
 from itsm.worktime.calendar import Calendar, always
 from itsm.worktime.duration import Duration
 
@@ -168,6 +169,19 @@ class Agreement:
             found = self._kept[key] = replace(self.calendars[name], name=key, zone=zone)
         return found
 
+    def of_type(self, type_: str) -> tuple[Policy, ...]:
+        """The policies that can ever apply to tickets of a type, in their order; the others are not asked about them."""
+        found = self._by_type.get(type_)
+        if found is None:
+            every = ((policy, types_of(policy)) for policy in self.policies.values())
+            found = tuple(policy for policy, types in every if types is None or type_ in types)
+            self._by_type[type_] = found
+        return found
+
+    @cached_property
+    def _by_type(self) -> dict[str, tuple[Policy, ...]]:
+        return {}
+
     @cached_property
     def _kept(self) -> dict[str, Calendar]:
         return {**self.calendars, ALWAYS: always()}
@@ -192,3 +206,25 @@ def expressions_of(policy: Policy) -> list[Compiled]:
 def names_of(policy: Policy) -> frozenset[str]:
     """Every variable that a policy's expressions ask for."""
     return frozenset().union(*(one.names for one in expressions_of(policy)))
+
+
+def types_of(policy: Policy) -> frozenset[str] | None:
+    """The ticket types that a policy's `when` leaves; None if it leaves all, or says it in a way that is not read here."""
+    return None if policy.applies is None else _types_in(policy.applies.tree)
+
+
+def _types_in(tree: Tree) -> frozenset[str] | None:
+    match tree:
+        case Call(function="_&&_", arguments=(left, right)):
+            found = [types for types in (_types_in(left), _types_in(right)) if types is not None]
+            return frozenset.intersection(*found) if found else None
+        case Call(function="_||_", arguments=(left, right)):
+            either, other = _types_in(left), _types_in(right)
+            return None if either is None or other is None else either | other
+        case Call(function="_==_", arguments=(Name(name="ticket.type"), Const(value=str(type_)))):
+            return frozenset({type_})
+        case Call(function="@in", arguments=(Name(name="ticket.type"), Items(elements=elements))):
+            values = [one.value for one in elements if isinstance(one, Const)]
+            return frozenset(map(str, values)) if len(values) == len(elements) else None
+        case _:
+            return None

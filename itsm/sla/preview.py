@@ -27,11 +27,11 @@ from itsm.sla import measure, sources
 from itsm.sla.agreements import Agreements, Source
 from itsm.sla.differences import Difference, Flip, Outcome, Tally, What, changes
 from itsm.sla.models import SlaClock, SlaStanding, SlaVersion
-from itsm.sla.moments import moments
+from itsm.sla.moments import CORRECTED, moments
 from itsm.sla.policy import Agreement
 from itsm.sla.replay import Begun, following
 from itsm.sla.rules import Judge
-from itsm.sla.shapes import ByClock, Retelling
+from itsm.sla.shapes import Retelling, Retold
 from itsm.sla.standing import OPEN, Cycle, Status, Target
 from itsm.tickets.models import Ticket, TicketEvent
 from itsm.workflow.definition import Category
@@ -52,6 +52,9 @@ _WANTED = {
     )
     for with_closed in (False, True)
 }
+_HAS_CHANGES = sa.type_coerce(TicketEvent.payload, sa.Text).like('%"changes":%')
+"""Internal events are read only if they tell of fields: of the others, no clock hears but of corrections."""
+
 _TICKETS = {
     with_closed: Prepared(
         sa.select(Ticket.id, Ticket.number, Ticket.category, SlaStanding.version_id)
@@ -71,7 +74,7 @@ _EVENTS = {
             TicketEvent.payload,
         )
         .join(Ticket, Ticket.id == TicketEvent.ticket_id)
-        .where(wanted)
+        .where(wanted, sa.or_(sa.not_(TicketEvent.internal), TicketEvent.kind == CORRECTED, _HAS_CHANGES))
         .order_by(TicketEvent.ticket_id, TicketEvent.seq)
     )
     for with_closed, wanted in _WANTED.items()
@@ -214,21 +217,21 @@ def _ticket(
     for key in dict.fromkeys((*kept, *told)):
         tally = outcome.of(key[0])
         found: list[Difference] = []
-        if ticket.category != Category.CLOSED.value:
-            found += _compare_open(bench, tally, ticket.number, key, kept.get(key, ()), told)
+        if ticket.category != Category.CLOSED.value and (told.is_open(key) or any(row.status in OPEN for row in kept[key])):
+            found += _compare_open(bench, tally, ticket.number, key, kept[key], told)
         if bench.job.with_closed:
-            found += _compare_results(tally, ticket.number, key, kept.get(key, ()), told)
+            found += _compare_results(tally, ticket.number, key, kept[key], told)
         for difference in found:
             tally.note(difference)
         outcome.shown += found
 
 
 def _compare_open(
-    bench: _Bench, tally: Tally, number: str, key: Key, rows: Sequence[Any], told: ByClock
+    bench: _Bench, tally: Tally, number: str, key: Key, rows: Sequence[Any], told: Retold
 ) -> Iterator[Difference]:
     """What applying would do to the open cycle of a clock, or how there would be one."""
     was = next((row for row in rows if row.status in OPEN), None)
-    ensuing = _ensuing(told.get(key, ()), rows, was)
+    ensuing = _ensuing(told.of(key), rows, was)
     then = next((cycle for cycle in ensuing if cycle.is_open), None)
     tally.clocks += was is not None or then is not None
     before = None if was is None else was.due_at
@@ -255,10 +258,10 @@ def _ensuing(told: Sequence[Begun], rows: Sequence[Any], was: Any) -> list[Cycle
     return following(told, results, None if was is None else _stub(was))
 
 
-def _compare_results(tally: Tally, number: str, key: Key, rows: Sequence[Any], told: ByClock) -> Iterator[Difference]:
+def _compare_results(tally: Tally, number: str, key: Key, rows: Sequence[Any], told: Retold) -> Iterator[Difference]:
     """Which results would have been others; runs of a clock are held against each other in their order."""
     given = [row for row in rows if row.status in _RESULTS]
-    would = [one.cycle for one in told.get(key, ()) if one.cycle.status in _RESULTS]
+    would = [one.cycle for one in told.of(key) if one.cycle.status in _RESULTS]
     tally.results += max(len(given), len(would))
     for row, cycle in zip(given, would, strict=False):
         if row.status != cycle.status.value:

@@ -1,6 +1,6 @@
 """How a ticket's clocks go on from one event to the next. Pure: the same events give the same clocks, for ever.
 
-At each moment, for each policy in the order of the file:
+At each moment, for each policy in the order of the file that can apply to the ticket's type:
 
 1. The conditions are asked of the ticket as it is after the event: does the policy apply, is the clock set off, is it paused,
    is it over?
@@ -129,7 +129,7 @@ def advance(agreement: Agreement, judge: Judge, standing: Standing, moment: Mome
     if moment.kind in _DEEDS:
         _DEEDS[moment.kind](run)
     else:
-        for policy in agreement.policies.values():
+        for policy in agreement.of_type(moment.after.type):
             _go_on(run, policy)
         _forget(run)
     if run.standing is standing:

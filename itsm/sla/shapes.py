@@ -8,7 +8,7 @@ Where the cycles themselves would depend on them, the story is told in full, as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +29,33 @@ _MOST_SITUATIONS: Final = 200_000
 _MOST_SHAPES: Final = 20_000
 _NOT_TIME: Final = frozenset({APPLIED, EXCUSED, THRESHOLD_REACHED})
 _OWN: Final = ("ticket.type", "ticket.number", "ticket.state", "ticket.category")
+
+
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """A story's cycles by clock, in their order, as `replay.retold` gives them; each clock's are made when they are asked for.
+
+    Only the status of ended cycles and what leads to the due instant are up to date; thresholds are not.
+    """
+
+    agreement: Agreement
+    cycles: ByClock
+    instants: Mapping[int, int] | None = None
+
+    def __iter__(self) -> Iterator[Clock]:
+        return iter(self.cycles)
+
+    def is_open(self, clock: Clock) -> bool:
+        """Whether the clock has a cycle without a result."""
+        return any(one.cycle.is_open for one in self.cycles.get(clock, ()))
+
+    def of(self, clock: Clock) -> Sequence[Begun]:
+        """The cycles of a clock."""
+        found = self.cycles.get(clock, ())
+        if self.instants is None:
+            return found
+        at = self.instants
+        return [Begun(at[one.began_at], _decided(self.agreement, _moved(one.cycle, at))) for one in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +100,8 @@ class Retelling:
         self._by_number = "ticket.number" in names
         self._by_group = any(policy.per_group is not None for policy in policies)
 
-    def tell(self, story: Sequence[Moment]) -> ByClock:
-        """The cycles of a story by clock, in their order, as `replay.retold` gives them.
-
-        Only the status of ended ones and what leads to the due instant are made up to date; thresholds are not.
-        """
+    def tell(self, story: Sequence[Moment]) -> Retold:
+        """The cycles that a story gives."""
         self.told += 1
         moments = [moment for moment in story if moment.kind not in _NOT_TIME and (moment.matters or moment.stamp)]
         instants = [moment.at for moment in moments]
@@ -94,7 +118,7 @@ class Retelling:
                 self._shapes.clear()
             self._shapes[shape] = self._template(story, situations, ranks)
         template = self._shapes[shape]
-        return self._in_full(story) if template is None else self._filled(template, list(ranks))
+        return self._in_full(story) if template is None else Retold(self.agreement, template, dict(enumerate(ranks)))
 
     def _situations_of(self, moments: Sequence[Moment]) -> list[_Situation]:
         places: Mapping[str, Any] = {}
@@ -164,25 +188,10 @@ class Retelling:
             found = self._parts[names] = replace(self.agreement, policies=chosen)
         return found
 
-    def _filled(self, template: ByClock, instants: Sequence[int]) -> ByClock:
-        places = dict(enumerate(instants))
-        return {
-            clock: [Begun(places[one.began_at], self._decided(_moved(one.cycle, places))) for one in cycles]
-            for clock, cycles in template.items()
-        }
-
-    def _decided(self, cycle: Cycle) -> Cycle:
-        """A cycle with the result that its own instants give it, with the due instant if that was reached."""
-        if cycle.is_open or cycle.status is Status.CANCELLED or cycle.stopped_at is None:
-            return cycle
-        due = measure.used_up(self.agreement, cycle, cycle.target.length)
-        missed = due is not None and cycle.stopped_at > due
-        return replace(cycle, status=Status.MISSED if missed else Status.MET, due_at=due)
-
-    def _in_full(self, story: Sequence[Moment]) -> ByClock:
+    def _in_full(self, story: Sequence[Moment]) -> Retold:
         self.in_full += 1
         _, told = retold((self.agreement, self.judge), self.agreement.id, story)
-        return {clock: list(cycles.values()) for clock, cycles in told.items()}
+        return Retold(self.agreement, {clock: list(cycles.values()) for clock, cycles in told.items()})
 
 
 _OF_HOURS: Final = ("calendar", "location")
@@ -191,6 +200,15 @@ _OF_HOURS: Final = ("calendar", "location")
 def _is_portable(policy: Policy) -> bool:
     """Whether its cycles, target and all, are the same at other instants."""
     return policy.on_change is not OnChange.PRORATE and not any(goal.target.end_of_day for goal in policy.goals)
+
+
+def _decided(agreement: Agreement, cycle: Cycle) -> Cycle:
+    """A cycle with the result that its own instants give it, with the due instant if that was reached."""
+    if cycle.is_open or cycle.status is Status.CANCELLED or cycle.stopped_at is None:
+        return cycle
+    due = measure.used_up(agreement, cycle, cycle.target.length)
+    missed = due is not None and cycle.stopped_at > due
+    return replace(cycle, status=Status.MISSED if missed else Status.MET, due_at=due)
 
 
 def _moved(cycle: Cycle, instants: Mapping[int, int]) -> Cycle:

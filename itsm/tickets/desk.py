@@ -18,6 +18,7 @@ from itsm.people.access import SYSTEM, Actor, Channel, Roles
 from itsm.platform.database import Database, Session
 from itsm.platform.settings import Settings
 from itsm.platform.time import Clock
+from itsm.workflow.definition import Workflow
 from itsm.workflow.engine import Process
 from itsm.workflow.language import load
 from itsm.workflow.locations import Location
@@ -174,6 +175,12 @@ class Processes:
                 process = self._compiled.get(version_id) or self._compile(source())
                 self._compiled[version_id] = process
         return process
+
+    def know(self, version_id: int, workflow: Workflow) -> None:
+        """Take a version as known whose definition has just been read."""
+        with self._lock:
+            if version_id not in self._compiled:
+                self._compiled[version_id] = Process(workflow, self._vocabulary)
 
     def _compile(self, text: str) -> Process:
         workflow, findings = load(text, "published", self._vocabulary)

@@ -8,18 +8,24 @@ and imported history alike.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from itsm.tickets.desk import Intent, Tx
 from itsm.tickets.records import Record
 from itsm.workflow import values
-from itsm.workflow.case import Change, Decision, Offer, Reason, Refusal, Value
+from itsm.workflow.case import Change, Decision, Offer, Reason, Refusal, Value, Why
+
+_OF_THE_MOMENT: Final = frozenset({Why.CONDITION, Why.REQUIRED, Why.COMMENT_REQUIRED, Why.INVARIANT})
+"""Refusals that do not turn the actor away, so that he may be told what else is wrong."""
 
 
 def judge(tx: Tx, record: Record, verdict: Decision | Refusal, given: Mapping[str, Value]) -> Decision | Refusal:
-    """The verdict, unless a guard speaks against it. Where the workflow has refused, guards still name faults of values first."""
+    """The verdict, unless a guard speaks against it. Where the workflow refused, guards still name faults of values first."""
     if not tx.desk.guards:
         return verdict
     if isinstance(verdict, Refusal):
+        if verdict.code not in _OF_THE_MOMENT:
+            return verdict
         found = _reasons(tx, record, Intent(None, {**record.values, **_fitting(record, given)}, frozenset(given), given))
         return Refusal(verdict.trigger, (*found, *verdict.reasons)) if found else verdict
     found = _reasons(tx, record, _intent(record, verdict.target, verdict.changes, given))

@@ -47,10 +47,12 @@ _RETIRE = Prepared(
 )
 _REINSTATE = Prepared(sa.update(_VERSIONS).where(_VERSIONS.c.id == sa.bindparam("this")).values(is_current=True))
 _INSERT = Prepared(
-    sa.insert(_VERSIONS).values(
+    sa.insert(_VERSIONS)
+    .values(
         {name: sa.bindparam(name) for name in ("name", "digest", "title", "source", "published_at", "published_by")}
         | {"is_current": True}
     )
+    .returning(_VERSIONS.c.id)
 )
 _COUNTER = Prepared(sa.select(NumberCounter.last).where(NumberCounter.type == sa.bindparam("type")))
 _NEW_COUNTER = Prepared(sa.insert(_COUNTERS).values(type=sa.bindparam("type"), last=0))
@@ -124,7 +126,7 @@ def _make_current(tx: Tx, workflow: Workflow) -> bool:
     if same is not None:
         tx.session.run(_REINSTATE, this=same.id)
     else:
-        tx.session.run(
+        row = tx.session.one(
             _INSERT,
             name=workflow.name,
             digest=workflow.digest,
@@ -133,6 +135,7 @@ def _make_current(tx: Tx, workflow: Workflow) -> bool:
             published_at=tx.now,
             published_by=tx.actor.login,
         )
+        tx.desk.processes.know(row.id, workflow)
     if tx.session.first(_COUNTER, type=workflow.name) is None:
         tx.session.run(_NEW_COUNTER, type=workflow.name)
     return True

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.schema import table
-from itsm.tickets import births, moves, records
+from itsm.tickets import births, guarding, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
 from itsm.tickets.judging import NO_MEANING, Judge, Ruling
 from itsm.tickets.models import Link
 from itsm.tickets.records import REFERENCE_COLUMNS, Record
 from itsm.tickets.story import Fate, Opened, People, Step, Story, Told, Verdict
-from itsm.workflow.case import Case, Change, Decision, Person, Value
+from itsm.workflow.case import Case, Change, Decision, Person, Refusal, Value
 from itsm.workflow.definition import SAME_STATE
 from itsm.workflow.engine import Process
 

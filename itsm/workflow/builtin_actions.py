@@ -135,6 +135,15 @@ class Escalate(Form):
     ladder = Name(Noun.LADDER, required=True)
 
 
+class Route(Form):
+    """Sends the ticket where the routing table says, and finds somebody there: `route: {}`, or `route: {keep: group}`.
+
+    The table and the groups' strategies are in `config/assignment.yaml`. With `keep: group` only a person is looked for.
+    """
+
+    keep = Word(("nothing", "group"), "keep", load_default="nothing")
+
+
 class CreateTask(Form):
     """Opens a work task below the ticket: `create_task: {title: Order the parts, group: desktop}`."""
 
@@ -224,6 +233,7 @@ _FORMS: Final[Mapping[str, tuple[type[Form], str | None]]] = {
     "comment": (Comment, "body"),
     "notify": (Notify, None),
     "escalate": (Escalate, "ladder"),
+    "route": (Route, None),
     "create_task": (CreateTask, "title"),
     "fulfil_order": (FulfilOrder, None),
     "request_approval": (RequestApproval, None),

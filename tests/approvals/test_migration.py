@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from itsm.approvals import rounds
+from itsm.approvals import reading
 from itsm.approvals.models import ApprovalRound
 from itsm.platform import migrate
 from itsm.platform.database import Database, Prepared
@@ -41,7 +41,7 @@ def test_old_questions_become_rounds_and_go_back(kind: str) -> None:
             (2, 1, None),
             (3, 1, "withdrawn"),
         ]
-        assert {rounds.frozen("", row.definition).stages[0].group.quorum.number for row in found} == {1, 2}
+        assert {reading.frozen("", row.definition).stages[0].group.quorum.number for row in found} == {1, 2}
         migrate.downgrade(database, "0003")
         assert questions(database) == before
 

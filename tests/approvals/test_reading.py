@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from itsm.approvals import check, codes, reading
-from itsm.approvals.policy import Quorum, Rule
+from itsm.approvals import check, codes, grammar, reading
+from itsm.approvals.policy import Quorum, Rule, Who
 from itsm.platform.settings import PROJECT_ROOT
 from itsm.workflow.findings import Finding
+from tests.docs.pages import page
 from tests.service import configuration, practices
 
 
@@ -93,3 +96,19 @@ def test_the_shipped_policies_are_sound() -> None:
 def test_every_code_has_a_meaning() -> None:
     page = (PROJECT_ROOT / "docs" / "approvals.md").read_text()
     assert all(f"`{code}`" in page for code in codes.MEANINGS)
+
+
+def test_the_example_of_the_page_is_sound() -> None:
+    (example,) = page("approvals.md").blocks("yaml")
+    book, told = reading.load_policies(example, "approvals.yaml", configuration().vocabulary)
+    assert told + check.check(book, practices(), configuration().vocabulary) == []
+    assert set(book.policies) == {"purchase-by-line"}
+
+
+def test_every_key_and_every_way_to_name_an_approver_is_on_the_page() -> None:
+    words = set(re.findall(r"`([^`]+)`", page("approvals.md").prose))
+    for form in (grammar.PolicyForm, grammar.StageForm, grammar.DelegatingForm):
+        keys = {entry.data_key or name for name, entry in form().load_fields.items()}
+        assert keys <= words | {"depth"}, form
+    assert {who.value for who in Who} - {"group key", "manager_chain", "user", "role", "field"} <= words
+    assert {rule.value for rule in Rule} - {"at_least", "percent"} <= words

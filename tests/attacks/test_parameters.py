@@ -158,7 +158,7 @@ class Somewhere:
     """Values for paths."""
 
     def __init__(self, number: str) -> None:
-        self.own, self.tie, self.question = number, 1, 1
+        self.own, self.tie, self.question, self.delegation = number, 1, 1, 1
 
 
 def test_a_list_is_never_longer_than_a_page_whatever_is_asked(api: Api) -> None:

@@ -136,7 +136,7 @@ def test_a_forced_fault_is_told_by_its_number_alone_on_every_route(api: Api, deb
 
     failed = 0
     for endpoint, route in ROUTES.items():
-        more = {"item": "laptop", "key": "laptop-17", "kind": "runs_on", "other": "workplace"}
+        more = {"delegation_id": 1, "item": "laptop", "key": "laptop-17", "kind": "runs_on", "other": "workplace"}
         path = route.full_path.format(
             number=number, attachment_id=1, link_id=1, login="g1", approval_id=1, name="incident", version="0", **more
         )

@@ -42,6 +42,7 @@ WRITABLE = {
     "watchers.add": {"login"},
     "work.book": {"minutes", "note"},
     "approvals.decide": {"decision", "comment"},
+    "approvals.delegate": {"delegate", "starts_at", "ends_at", "note"},
     "workflows.examine": {"source"},
     "services.add": {"key", "name", "group", "owner", "criticality", "calendar"},
     "services.edit": {"name", "group", "owner", "criticality", "calendar"},
@@ -108,7 +109,7 @@ class Place:
     def __init__(self, api: Api) -> None:
         self.own, other = api.in_progress(), api("ra1").opens()
         made = api("g1").post(f"/tickets/{self.own}/links", {"kind": "related_to", "number": other}).json
-        self.tie, self.question = made["id"], 1
+        self.tie, self.question, self.delegation = made["id"], 1, 1
 
 
 def test_every_json_route_refuses_every_column_as_a_member(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -94,6 +95,22 @@ def test_work_that_is_still_to_come_keeps_a_request_open(shop: Desk) -> None:
     with pytest.raises(DeskError) as refusal:
         fire(shop, number, "fulfil", {"outcome": "fulfilled"})
     assert refusal.value.code == "condition_failed"
+
+
+def test_tasks_that_end_at_the_same_moment_begin_the_next_once(shop: Desk) -> None:
+    numbers = [order(shop, "ra1", "laptop", LAPTOP)[0].number for _ in range(4)]
+    for number in numbers:
+        with shop.reading(SYSTEM) as tx:
+            first = [task.number for task in tickets.tasks(tx, tickets.ticket(tx, number))]
+        for each in first:
+            fire(shop, each, "assign", {"group": "desktop"})
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda each: shop.database.retrying(lambda: fire(shop, each, "complete", {})), first))
+    with shop.reading(SYSTEM) as tx:
+        opened = [tickets.tasks(tx, tickets.ticket(tx, number)) for number in numbers]
+    assert [sorted(str(task.values["title"]) for task in each) for each in opened] == [
+        ["Buy light", "Install", "Prepare the account"]
+    ] * 4
 
 
 def test_a_failed_task_holds_back_what_comes_after_it_until_it_is_done_after_all(shop: Desk) -> None:

@@ -12,7 +12,7 @@ from itsm.sla.moments import Moment, moments
 from itsm.sla.policy import Agreement
 from itsm.sla.replay import Begun, Told, retold
 from itsm.sla.rules import Judge
-from itsm.sla.shapes import ByClock, Retelling
+from itsm.sla.shapes import Retelling, Retold
 from itsm.sla.standing import Cycle
 
 from .builders import HOUR, MINUTE, Story, a_goal, a_policy, an_agreement, at, on
@@ -23,12 +23,12 @@ NINE = at("2026-03-02 09:00")
 
 def in_full(agreement: Agreement, story: Sequence[Moment]) -> dict[object, object]:
     _, told = retold((agreement, Judge()), agreement.id, story)
-    return essence(agreement, {clock: list(cycles.values()) for clock, cycles in told.items()})
+    return essence(Retold(agreement, {clock: list(cycles.values()) for clock, cycles in told.items()}))
 
 
-def essence(agreement: Agreement, told: ByClock) -> dict[object, object]:
+def essence(told: Retold) -> dict[object, object]:
     """What a comparison rests on: the cycles of each clock with where they begin and end, what counts, and their results."""
-    return {clock: [_of(agreement, one) for one in cycles] for clock, cycles in told.items()}
+    return {clock: [_of(told.agreement, one) for one in told.of(clock)] for clock in told}
 
 
 def _of(agreement: Agreement, one: Begun) -> tuple[object, ...]:
@@ -52,7 +52,7 @@ def test_told_by_their_shape_stories_come_out_as_if_told_in_full(scene: Scene, b
     events = scene.story().events
     for told in (events, stretched(events, by), events):
         story = list(moments(told))
-        assert essence(agreement, retelling.tell(story)) == in_full(agreement, story)
+        assert essence(retelling.tell(story)) == in_full(agreement, story)
 
 
 def a_story(start: int, wait: int, priority: str = "p3") -> list[Moment]:
@@ -69,7 +69,7 @@ def test_of_stories_of_one_shape_the_first_alone_is_worked_out() -> None:
 
 def test_a_promise_kept_in_one_is_broken_in_another_of_the_same_shape() -> None:
     retelling = Retelling(an_agreement(a_policy("4 hours", pause=None)), Judge())
-    results = [retelling.tell(a_story(NINE, wait))["resolution", ""][0].cycle.status.value for wait in (HOUR, HOUR + 1)]
+    results = [retelling.tell(a_story(NINE, wait)).of(("resolution", ""))[0].cycle.status.value for wait in (HOUR, HOUR + 1)]
     assert results == ["met", "missed"]
 
 
@@ -88,5 +88,5 @@ def test_time_that_was_taken_out_and_a_clock_put_back_are_told_in_full() -> None
     put_back = Story.opened(NINE).moved(NINE - HOUR, "waiting").moved(NINE + HOUR, "work").events
     for events in (corrected, put_back):
         story = list(moments(events))
-        assert essence(agreement, retelling.tell(story)) == in_full(agreement, story)
+        assert essence(retelling.tell(story)) == in_full(agreement, story)
     assert retelling.in_full == 2

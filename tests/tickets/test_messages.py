@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itsm.approvals import commands, handlers, queries, rounds
+from itsm.approvals import commands, course, handlers, queries
 from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform import outbox
@@ -55,7 +55,7 @@ def test_an_approver_who_has_answered_is_not_reminded(desk: Desk) -> None:
     assert sorted(told(desk, record)) == [("approval-requested", "ap1"), ("approval-requested", "ap2"), ("received", "ra1")]
     with desk.transaction(actor(desk, "ap1"), Channel.API) as tx:
         (question,) = (row.id for row in queries.mine(tx))
-        commands.decide(tx, question, rounds.APPROVE, None)
+        commands.decide(tx, question, course.APPROVE, None)
     with desk.reading(SYSTEM) as tx:
         assert handlers.awaited(tx, records.load(tx, record.number, lock=False)) == ["ap2"]
         assert handlers.approvers(tx, records.load(tx, record.number, lock=False)) == {"ap1", "ap2"}

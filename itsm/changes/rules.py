@@ -1,0 +1,249 @@
+"""What a change calendar knows without asking anybody: freezes, maintenance windows, overlaps, free stretches of time.
+
+All periods are half open, `start ≤ t < end`: a window that ends at six and one that begins at six do not touch. Pure; whoever
+asks brings the freezes, windows and scheduled changes along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from itsm.platform.time import from_micros, rfc3339, to_micros
+from itsm.services.rules import Node
+from itsm.worktime.calendar import Calendar
+
+CHANGE: Final = "change"
+"""The type of a change ticket."""
+
+DRAFT, ASSESSMENT, AUTHORISATION, AUTHORISED = "new", "assessment", "authorisation", "authorised"
+SCHEDULED, UNDER_WAY, CANCELLED = "scheduled", "implementation", "cancelled"
+"""States of the shipped change practice that the calendar looks at."""
+
+START, END, OVERRIDE = "planned_start", "planned_end", "schedule_override"
+"""Fields of a change that say when it is to take place, and why it may do so in spite of the calendar."""
+
+INSTANT: Final = timedelta(microseconds=1)
+"""The shortest period there is; how the present moment is asked about."""
+
+WHAT_COUNTS: Final = frozenset({START, END, "service", "ci", "change_type"})
+"""Fields on which the calendar's word rests: when one changes, it is asked again."""
+
+
+class Standing(StrEnum):
+    """How firm a window is."""
+
+    TENTATIVE = "tentative"
+    SCHEDULED = "scheduled"
+    UNDER_WAY = "under_way"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """The instants `start ≤ t < end`."""
+
+    start: datetime
+    end: datetime
+
+    def overlaps(self, other: Period) -> bool:
+        """Whether the two share an instant."""
+        return self.start < other.end and other.start < self.end
+
+    def within(self, other: Period) -> bool:
+        """Whether the other covers all of it."""
+        return other.start <= self.start and self.end <= other.end
+
+    def __str__(self) -> str:
+        return f"{rfc3339(self.start)} to {rfc3339(self.end)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time in which nothing is changed: on some services (by key), or on all (None), save changes of a `spared` type.
+
+    `key` is its name in the configuration, or the number of one that was declared while the desk ran.
+    """
+
+    key: str
+    reason: str
+    period: Period
+    services: frozenset[str] | None = None
+    spared: frozenset[str] = frozenset()
+
+    def holds(self, period: Period, services: Collection[str], change_type: str) -> bool:
+        """Whether it forbids a change of this type that touches these services in this period."""
+        if change_type in self.spared or not self.period.overlaps(period):
+            return False
+        return self.services is None or not self.services.isdisjoint(services)
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWindow:
+    """When some services and items may be changed: the open hours of a calendar. Changes of a `spared` type need not wait."""
+
+    key: str
+    title: str
+    of: frozenset[Node]
+    calendar: Calendar
+    spared: frozenset[str] = frozenset()
+
+    def allows(self, period: Period) -> bool:
+        """Whether one stretch of open hours covers all of the period."""
+        start, end = to_micros(period.start), to_micros(period.end)
+        return self.calendar.open_between(start, end) == [(start, end)]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How free slots are looked for: in which hours unless windows say, on which grid, how far ahead."""
+
+    calendar: Calendar
+    step: timedelta = timedelta(minutes=15)
+    ahead: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What `config/changes.yaml` says of the calendar. `depth`: how far along relations one change disturbs another."""
+
+    search: Search
+    freezes: tuple[Freeze, ...] = ()
+    windows: tuple[MaintenanceWindow, ...] = ()
+    depth: int = 3
+
+
+# Maintenance windows
+
+
+def windows_for(
+    windows: Iterable[MaintenanceWindow], nodes: Collection[Node], change_type: str
+) -> list[tuple[MaintenanceWindow, ...]]:
+    """For each thing that has windows, its windows: a change must lie within one of each."""
+    binding = [window for window in windows if change_type not in window.spared]
+    found = (tuple(window for window in binding if node in window.of) for node in sorted(nodes))
+    return [each for each in found if each]
+
+
+def outside(groups: Iterable[Sequence[MaintenanceWindow]], period: Period) -> list[Sequence[MaintenanceWindow]]:
+    """Of windows by thing, those none of which has room for the whole period."""
+    return [group for group in groups if not any(window.allows(period) for window in group)]
+
+
+# Conflicts
+
+
+class Cause(StrEnum):
+    """Why two changes that overlap in time are in each other's way, the gravest first."""
+
+    SAME_ITEM = "same_item"
+    SAME_SERVICE = "same_service"
+    DEPENDENT = "dependent"
+    SAME_IMPLEMENTER = "same_implementer"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A change in the calendar, as far as conflicts go. `nodes` are the service and item it is about."""
+
+    id: int
+    period: Period
+    standing: Standing
+    nodes: frozenset[Node]
+    implementer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared with the calendar: what would be touched, by whom. `ties` are things that rest on it or bear it."""
+
+    id: int
+    nodes: frozenset[Node]
+    implementer: str | None
+    ties: Mapping[Node, tuple[Node, ...]] = field(default_factory=dict)
+
+
+def causes(plan: Plan, other: Planned) -> tuple[Cause, ...]:
+    """Why a planned change is in the way of another at the same time; empty if it is not, or is the same one."""
+    if plan.id == other.id:
+        return ()
+    same = plan.nodes & other.nodes
+    found = {
+        Cause.SAME_ITEM: any(node.sort == "item" for node in same),
+        Cause.SAME_SERVICE: any(node.sort == "service" for node in same),
+        Cause.DEPENDENT: not same and any(node in plan.ties for node in other.nodes),
+        Cause.SAME_IMPLEMENTER: plan.implementer is not None and plan.implementer == other.implementer,
+    }
+    return tuple(cause for cause, holds in found.items() if holds)
+
+
+# Free slots
+
+
+def open_stretches(groups: Sequence[Sequence[MaintenanceWindow]], search: Search, within: Period) -> list[Period]:
+    """When a change may take place at all: in the windows of everything it is about, else in the hours of `search`."""
+    calendars = [[window.calendar for window in group] for group in groups] or [[search.calendar]]
+    stretches = [within]
+    for each in calendars:
+        stretches = list(intersect(stretches, united(opened for calendar in each for opened in _opened(calendar, within))))
+    return stretches
+
+
+def _opened(calendar: Calendar, within: Period) -> list[Period]:
+    stretches = calendar.open_between(to_micros(within.start), to_micros(within.end))
+    return [Period(from_micros(start), from_micros(end)) for start, end in stretches]
+
+
+def united(periods: Iterable[Period]) -> list[Period]:
+    """The same instants in as few periods as there can be, in order."""
+    found: list[Period] = []
+    for period in sorted(periods):
+        if found and period.start <= found[-1].end:
+            found[-1] = Period(found[-1].start, max(found[-1].end, period.end))
+        else:
+            found.append(period)
+    return found
+
+
+def intersect(some: Iterable[Period], others: Sequence[Period]) -> Iterator[Period]:
+    """The instants in both, in the order of the first."""
+    for one in some:
+        for other in others:
+            start, end = max(one.start, other.start), min(one.end, other.end)
+            if start < end:
+                yield Period(start, end)
+
+
+def without(some: Iterable[Period], taken: Iterable[Period]) -> Iterator[Period]:
+    """The instants of the first that are in none of the others."""
+    busy = united(taken)
+    for one in some:
+        start = one.start
+        for other in busy:
+            if other.end <= start or other.start >= one.end:
+                continue
+            if start < other.start:
+                yield Period(start, other.start)
+            start = max(start, other.end)
+        if start < one.end:
+            yield Period(start, one.end)
+
+
+def slots(free: Iterable[Period], length: timedelta, step: timedelta, most: int) -> list[Period]:
+    """The first places of a length in free stretches, each beginning on the grid of `step`; one a stretch."""
+    found: list[Period] = []
+    for stretch in free:
+        start = _on_grid(stretch.start, step)
+        if start + length <= stretch.end:
+            found.append(Period(start, start + length))
+            if len(found) == most:
+                break
+    return found
+
+
+def _on_grid(instant: datetime, step: timedelta) -> datetime:
+    past = (instant - datetime(1970, 1, 1, tzinfo=UTC)) % step
+    return instant if not past else instant + step - past

@@ -1,0 +1,155 @@
+"""The change calendar over HTTP: schedule, conflicts, slots, freezes, the feed and the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from icalendar import Calendar, Component
+
+from itsm.changes.models import CalendarFeed
+from itsm.people.access import Scope
+from itsm.platform.database import Database, Prepared
+from itsm.platform.time import FrozenClock
+from tests.api.world import Api
+from tests.changes.desk import Planning, at, period, planning
+
+TUESDAY = period(3, 8, 10)
+_DIGEST = Prepared(sa.select(CalendarFeed.digest))
+
+
+@pytest.fixture
+def plan(database: Database, clock: FrozenClock) -> Planning:
+    return planning(database, clock)
+
+
+@pytest.fixture
+def api(plan: Planning) -> Api:
+    return Api(plan.desk)
+
+
+def events(text: bytes, category: str) -> Iterator[Component]:
+    for event in Calendar.from_ical(text).walk("VEVENT"):
+        if category in event["CATEGORIES"].cats:
+            yield event
+
+
+def test_the_forward_schedule_shows_changes_and_freezes(api: Api, plan: Planning) -> None:
+    record = plan.scheduled(TUESDAY, service="crm")
+    body = api("g1").get("/changes/schedule?from=2026-03-03T00:00:00Z&to=2026-03-06T00:00:00Z").json
+    (item,) = body["items"]
+    assert (item["number"], item["starts_at"], item["standing"]) == (record.number, "2026-03-03T08:00:00Z", "scheduled")
+    assert [each["key"] for each in body["freezes"]] == ["accounts"]
+    assert api("g1").get("/changes/schedule?service=erp").items == []
+    assert api("rb1").get("/changes/schedule").items == []
+
+
+def test_a_period_that_is_reversed_or_without_offset_is_refused(api: Api) -> None:
+    reply = api("g1").get("/changes/schedule?from=2026-03-03T00:00:00Z&to=2026-03-02T00:00:00Z")
+    assert (reply.status, reply.pointers) == (422, {"/to": "reversed_period"})
+    assert api("g1").get("/changes/schedule?from=2026-03-03T00:00:00").pointers == {"/from": "invalid_value"}
+
+
+def test_conflicts_of_a_change_are_told_with_their_causes(api: Api, plan: Planning) -> None:
+    first = plan.scheduled(TUESDAY, service="crm")
+    second = plan.scheduled(TUESDAY, service="crm", by="l1")
+    body = api("g1").get(f"/changes/{second.number}/conflicts").json
+    assert [(each["number"], each["causes"]) for each in body["conflicts"]] == [(first.number, ["same_service"])]
+    assert not body["clear"]
+
+
+def test_a_change_without_a_window_has_no_conflicts_to_tell_and_an_incident_is_no_change(api: Api, plan: Planning) -> None:
+    reply = api("g1").get(f"/changes/{plan.authorised().number}/conflicts")
+    assert (reply.status, reply.code) == (409, "no_window")
+    assert api("g1").get(f"/changes/{api('g1').opens()}/conflicts").status == 404
+
+
+def test_slots_are_proposed_for_a_length(api: Api, plan: Planning) -> None:
+    number = plan.authorised(service="crm").number
+    (slot,) = api("g1").get(f"/changes/{number}/slots?duration=PT2H&limit=1").items
+    assert slot == {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-02T11:00:00Z"}
+    for wrong in ("2 business days", "PT0S", "P60D", "soon"):
+        assert api("g1").get(f"/changes/{number}/slots?duration={wrong}").pointers == {"/duration": "invalid_value"}
+
+
+def test_a_freeze_is_declared_shown_and_lifted(api: Api, plan: Planning) -> None:
+    body = {"reason": "Election", "starts_at": "2026-03-03T00:00:00Z", "ends_at": "2026-03-04T00:00:00Z", "services": ["crm"]}
+    made = api("cm1").post("/changes/freezes", body)
+    assert (made.status, made.json["declared_by"], made.json["services"]) == (201, "cm1", ["crm"])
+    number = plan.authorised(service="crm").number
+    window = {"planned_start": "2026-03-03T08:00:00Z", "planned_end": "2026-03-03T10:00:00Z"}
+    refused = api("g1").fires(number, "schedule", **window)
+    assert (refused.status, refused.code, refused.pointers) == (409, "frozen", {"/fields/planned_start": "frozen"})
+    assert api("cm1").delete(f"/changes/freezes/{made.json['key']}").status == 204
+    assert api("g1").fires(number, "schedule", **window).status == 200
+
+
+def test_the_list_of_moves_says_that_a_freeze_is_in_the_way(api: Api, plan: Planning) -> None:
+    number = plan.scheduled(TUESDAY).number
+    body = {"reason": "Election", "starts_at": "2026-03-03T00:00:00Z", "ends_at": "2026-03-04T00:00:00Z"}
+    api("cm1").post("/changes/freezes", body)
+    plan.clock.set(at(3, 9))
+    offers = {each["trigger"]: each for each in api("g1").get(f"/tickets/{number}/transitions").items}
+    assert [each["code"] for each in offers["implement"]["blocked"]] == ["frozen"]
+
+
+def test_a_feed_is_a_calendar_that_other_programs_read(api: Api, plan: Planning) -> None:
+    record = plan.scheduled(TUESDAY, service="crm", title="Swap, the; switch")
+    given = api("g1").post("/changes/feeds", {"label": "My phone"})
+    assert given.status == 201
+    reply = api(None).get(given.json["path"])
+    assert (reply.status, reply.type) == (200, "text/calendar")
+    (event,) = events(reply.content, "CHANGE")
+    assert (event["UID"], event["SUMMARY"]) == (f"{record.number}@itsm", f"{record.number} Swap, the; switch")
+    assert (event["DTSTART"].dt, event["DTEND"].dt) == (TUESDAY.start, TUESDAY.end)
+    assert [str(each["UID"]) for each in events(reply.content, "FREEZE")] == ["freeze-accounts@itsm", "freeze-crm-fair@itsm"]
+    assert all(len(line) <= 75 for line in reply.content.split(b"\r\n"))
+
+
+def test_a_feed_shows_what_its_owner_sees_and_nothing_once_it_is_revoked(api: Api, plan: Planning) -> None:
+    plan.scheduled(TUESDAY)
+    path = api("rb1").post("/changes/feeds", {}).json["path"]
+    assert list(events(api(None).get(path).content, "CHANGE")) == []
+    (mine,) = api("rb1").get("/changes/feeds").items
+    assert "key" not in str(mine)
+    assert api("g1").delete(f"/changes/feeds/{mine['id']}").status == 404
+    assert api("rb1").delete(f"/changes/feeds/{mine['id']}").status == 204
+    assert api(None).get(path).status == 401
+    assert api("rb1").get("/changes/feeds").items == []
+
+
+@pytest.mark.parametrize("query", ["", "?key=", "?key=wrong", "?key=%00", "?key=ü", "?other=1"])
+def test_without_the_right_key_there_is_no_calendar(api: Api, query: str) -> None:
+    api("g1").post("/changes/feeds", {})
+    assert api(None).get(f"/changes/calendar.ics{query}").code == "unauthenticated"
+
+
+def test_the_key_of_a_feed_opens_nothing_else_and_is_not_kept(api: Api, plan: Planning) -> None:
+    key = api("g1").post("/changes/feeds", {}).json["path"].partition("key=")[2]
+    assert api.holding(key).get("/me").status == 401
+    with plan.desk.database.session(write=False) as session:
+        assert key.encode() not in bytes(session.one(_DIGEST).digest)
+
+
+def test_nobody_has_feeds_without_end(api: Api) -> None:
+    for _ in range(20):
+        assert api("g1").post("/changes/feeds", {}).status == 201
+    assert api("g1").post("/changes/feeds", {}).code == "too_many_feeds"
+
+
+def test_a_pipeline_asks_the_gate_with_a_token_that_may_only_read(api: Api, plan: Planning) -> None:
+    record = plan.scheduled(TUESDAY, service="crm")
+    pipeline = api("int1", frozenset({Scope.READ}))
+    assert pipeline.post("/changes/gate", {"change": record.number}).json["verdict"] == "wait"
+    plan.clock.set(at(3, 9))
+    assert pipeline.post("/changes/gate", {"service": "crm"}).json == {
+        "verdict": "approved",
+        "change": record.number,
+        "reasons": ["It is scheduled, and this is its window."],
+        "waiting_for": [],
+    }
+    assert pipeline.post("/changes/gate", {"service": "erp"}).json["verdict"] == "refused"
+    assert pipeline.post("/changes/gate", {}).pointers == {"/change": "required"}
+    assert pipeline.post("/changes/gate", {"service": "nowhere"}).status == 404
+    assert api("rb1").post("/changes/gate", {"change": record.number}).status == 404
