@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import fill, load, overdue, standing, whatif
+from benchmarks import conflicts, fill, load, overdue, standing, whatif
 from benchmarks.deeds import CLIENTS, Deeds
 from benchmarks.installing import WORKERS, installation
 from benchmarks.load import Figures
@@ -138,6 +138,8 @@ def beside_the_web(kind: str, sizes: list[int]) -> list[Target]:
     targets.append(Target(f"{kind}: import, events/s", rate, least=1500))
     with installation(kind) as (database, _):
         targets += whatif.targets(kind, database)
+    with installation(kind) as (database, _):
+        targets += conflicts.targets(kind, database)
     with installation(kind) as (database, _):
         rate = standing.proved_per_second(database)
         print(f"  audit verify{rate:>35,.0f} events/s")

@@ -19,7 +19,7 @@ from itsm.approvals import stages
 from itsm.approvals.policy import Book
 from itsm.approvals.table import Conditions
 from itsm.assignment import check as assignment_rules
-from itsm.assignment import handing
+from itsm.assignment import handing, on_call
 from itsm.assignment import handlers as assigning
 from itsm.assignment import reading as assignment_book
 from itsm.assignment.book import FILE as ASSIGNMENT
@@ -28,6 +28,8 @@ from itsm.assignment.table import Table
 from itsm.catalog import handlers as catalog
 from itsm.changes import handlers as change_calendar
 from itsm.changes import reading as change_calendars
+from itsm.changes import standard as standard_changes
+from itsm.changes.risk import Guide
 from itsm.changes.rules import Book as ChangeCalendar
 from itsm.people import roles
 from itsm.people.access import Channel, Roles
@@ -77,6 +79,7 @@ class Configuration:
     ladders: Mapping[str, Ladder]
     assignment: AssignmentBook
     changes: ChangeCalendar
+    risk: Guide
 
 
 def configure(settings: Settings) -> Configuration:
@@ -90,14 +93,14 @@ def configure(settings: Settings) -> Configuration:
     unsound += misled
     assignment, unread = assignment_book.load_file(settings.config_dir / ASSIGNMENT, vocabulary, hours)
     unsound += [*unread, *assignment_rules.examine(assignment)]
-    changes, misplanned = change_calendars.load_file(settings.config_dir / change_calendars.FILE, hours)
+    changes, risk, misplanned = change_calendars.load_file(settings.config_dir / change_calendars.FILE, hours)
     unsound += misplanned
     errors = [finding for finding in (*told, *more, *misplaced, *unsound) if finding.severity is Severity.ERROR]
     if errors:
         words = "\n".join(f"{error.at}: error {error.code}: {error.message}" for error in errors)
         raise DeskError(Kind.SETUP, "bad_configuration", words)
     held = roles.load(settings.config_dir / "roles.yaml")
-    return Configuration(vocabulary, hours, places, held, policies, ladders, assignment, changes)
+    return Configuration(vocabulary, hours, places, held, policies, ladders, assignment, changes, risk)
 
 
 def build(settings: Settings, clock: Clock | None = None, *, database: Database | None = None) -> Service:
@@ -145,15 +148,17 @@ def assemble(
             "approvers": approving.awaited,
             "service.owner": nearby.service_owner,
             "requester.manager": nearby.manager,
+            "on_call": on_call.recipients,
         },
         subscribers=(catalog.answer, approving.keep_up, assigning.answer, change_calendar.tell_override),
-        guards=(change_calendar.guard,),
+        guards=(change_calendar.guard, standard_changes.guard),
         observers=(keeper, change_calendar.observe),
         parts={
             Keeper: keeper,
             Book: configuration.approvals,
             Conditions: Conditions(),
             ChangeCalendar: configuration.changes,
+            Guide: configuration.risk,
             Ladders: Ladders(configuration.ladders),
             Table: Table(configuration.assignment),
         },

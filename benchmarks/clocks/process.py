@@ -55,10 +55,9 @@ class Fate:
         if self.to_stop.is_set():
             self.to_stop.clear()
             self.write("stop", CLAIMED, rows)
-            os.kill(os.getpid(), signal.SIGSTOP)
-            result = work()
-            self.write("woke", str(result.count if isinstance(result, Done) else 1), rows)
-            return result
+            with self.desk.database._taking_turns(write=True):  # no thread of ours sleeps with SQLite's one write in its hands
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return self.wake(rows, work)
         if self.doomed.is_set():
             self.held, self.point = rows, self.destined
         self.die_if(CLAIMED)
@@ -67,6 +66,16 @@ class Fate:
             self.point = COMMITTED
             self.die_if(COMMITTED)
         return result
+
+    def wake(self, rows: Sequence[TimerRow], work: Callable[[], Result]) -> Result:
+        """Go on with the work of a claim that may long be another's, and write down how much of it was still to be done."""
+        done = 0
+        try:
+            result = work()
+            done = result.count if isinstance(result, Done) else 1
+            return result
+        finally:  # what was lost is told by an exception where it is one timer, and by the count where there are several
+            self.write("woke", str(done), rows)
 
     def observe(self, tx: Tx, _record: Record) -> None:
         """What runs while the work is under way: at the saving of each ticket."""

@@ -225,6 +225,11 @@ class Fleet:
         stops = [fate for fate in self.fates() if fate["what"] == "stop" and fate["pid"] == member.process.pid]
         return from_micros(max(due for *_, due in stops[-1]["held"]))
 
+    def has_woken(self, member: Member) -> bool:
+        """Whether a member has come to the end of what it held when it last stopped."""
+        mine = [fate["what"] for fate in self.fates() if fate["pid"] == member.process.pid]
+        return mine.count("woke") == mine.count("stop")
+
     def said(self, words: str) -> int:
         """How many of the processes have said this in their logs."""
         return sum(words in path.read_text(errors="replace") for path in self.home.glob("clock-*.log"))

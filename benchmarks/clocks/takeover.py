@@ -93,7 +93,7 @@ def befall(office: Office, clocks: Fleet, turns: Sequence[str], most: int, dice:
                 victims.remove(victim)
             elif time.monotonic() - victim.since > FATE_SECONDS:
                 victims.remove(victim)
-                faults.append(f"a clock process that was to {victim.what} claimed nothing for {FATE_SECONDS:.0f} s")
+                faults.append(f"a clock process that was to {victim.what} is not through with it after {FATE_SECONDS:.0f} s")
         whole = [each for each in clocks.members if each.is_ready and not any(each is one.member for one in victims)]
         if waiting and whole and len(victims) < most:
             victims.append(Victim(dice.choice(whole), waiting.pop()))
@@ -118,7 +118,7 @@ def _is_over(office: Office, clocks: Fleet, victim: Victim) -> bool:
     if slept < FATE_SECONDS / 2 and office.owed_by(clocks.held_until(victim.member)):
         return False  # nobody has done its work yet, and there is no zombie before that
     victim.member.send(signal.SIGCONT)
-    return wait_for(lambda: not victim.member.is_stopped, FATE_SECONDS)
+    return wait_for(lambda: clocks.has_woken(victim.member), FATE_SECONDS)
 
 
 def measure(outcome: Outcome, fates: Sequence[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from werkzeug.routing import BaseConverter
 
 from itsm.api import documents, problems
 from itsm.api.approvals import approvals
+from itsm.api.assignment import assignment
 from itsm.api.attachments import attachments
 from itsm.api.catalog import catalog
 from itsm.api.changes import changes
@@ -19,6 +20,7 @@ from itsm.api.escalation import escalation
 from itsm.api.items import items
 from itsm.api.links import links
 from itsm.api.me import me
+from itsm.api.on_call import duty
 from itsm.api.operations import Measures, operations
 from itsm.api.routing import Route
 from itsm.api.services import services
@@ -43,6 +45,8 @@ RESOURCES: Final = (
     tasks,
     watchers,
     work,
+    assignment,
+    duty,
     sla,
     escalation,
     approvals,

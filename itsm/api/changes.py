@@ -9,15 +9,21 @@ from typing import Any, Final
 from flask import request
 from marshmallow import fields
 
+from itsm.api import representation
 from itsm.api.auth import NOBODY, SIGNED_IN, Policy, may
 from itsm.api.forms import Fault, Form, Text, WholeNumber, fault, words
-from itsm.api.representation import address
+from itsm.api.representation import TicketShape, address
 from itsm.api.routing import PREFIX, Answer, Media, Resource
-from itsm.api.shapes import Shape, addresses, flag, instant, many, text, texts, whole
-from itsm.changes import commands, feed, gate, queries
+from itsm.api.shapes import Shape, addresses, flag, instant, many, open_object, text, texts, whole
+from itsm.changes import assessing, commands, feed, gate, queries, standard
+from itsm.changes import figures as outcomes
+from itsm.changes.assessing import Kept
 from itsm.changes.commands import NewFreeze
+from itsm.changes.figures import By, Figure
 from itsm.changes.queries import Conflict, Declared, Entry
+from itsm.changes.risk import Guide
 from itsm.changes.rules import Period
+from itsm.changes.standard import Offered
 from itsm.people.access import Permission, Scope
 from itsm.people.tokens import actor_by_login
 from itsm.tickets.desk import Desk, Tx
@@ -25,6 +31,7 @@ from itsm.worktime.duration import Duration, DurationError
 
 changes = Resource("Changes", "The change calendar: what is scheduled, frozen, in whose way, and where there is room.")
 
+APPROVES_MODELS: Final = may(Permission.APPROVE_MODELS)
 FREEZES: Final = may(Permission.FREEZE)
 HOLDS_KEY: Final = Policy("the feed's key", needs_token=False)
 """Calendar programs send no token; the address of a feed has a key of its own, which opens nothing else."""
@@ -44,13 +51,15 @@ class Moment(fields.AwareDateTime):
         super().__init__(format="iso", error_messages=told, metadata={"description": about}, **more)
 
 
-class Length(Text):
+class Length(fields.String):
     """A span of elapsed time as ISO 8601 writes it; it becomes a timedelta."""
 
+    def __init__(self, about: str, **more: Any) -> None:
+        super().__init__(error_messages=words("text"), metadata={"description": about, "example": "PT2H"}, **more)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
-        written = super()._deserialize(value, attr, data, **more)
         try:
-            length = Duration.parse(str(written))
+            length = Duration.parse(super()._deserialize(value, attr, data, **more)[:40])
         except DurationError as error:
             raise fault("invalid_value", str(error)) from None
         if length.business or length.business_days or length.end_of_day or not timedelta() < length.exact <= LONGEST_SLOT:
@@ -194,7 +203,7 @@ class SlotsForm(Form):
 
     makes = SlotsQuery
 
-    duration = Length("How long the change takes, as ISO 8601 writes it.", 40, required=True, example="PT2H")
+    duration = Length("How long the change takes, as ISO 8601 writes it.", required=True)
     after = Moment("Not before; now, unless given.", load_default=None)
     limit = WholeNumber("How many at most.", 1, queries.MOST_SLOTS, in_query=True, load_default=5)
 
@@ -394,6 +403,255 @@ def ask(tx: Tx, body: GateBody) -> Answer:
     ruling = gate.ask(tx, body.change, body.service, body.ci)
     told = {"verdict": ruling.answer.value, "change": ruling.change, "reasons": list(ruling.reasons)}
     return Answer({**told, "waiting_for": list(ruling.waiting_for)})
+
+
+# Risk and figures
+
+
+class ReasonShape(Shape):
+    """What one judge says."""
+
+    judge = text("`rule`, `answers` or `history`.")
+    level = text("`low`, `moderate` or `high`.")
+    why = text("Why.")
+
+
+class RiskShape(Shape):
+    """How risky a change was found."""
+
+    level = text("The gravest of the reasons' levels; null while nobody has assessed it.", optional=True)
+    score = whole("The score of the answers.")
+    answers = open_object("The answers by question.")
+    reasons = many(ReasonShape, "What each judge said.")
+    assessed_by = text("The login of who assessed it.", optional=True)
+    assessed_at = instant("When.", optional=True)
+    questions = open_object("What is asked, by question: `ask`, `weight`, and the points of each of its `answers`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers by question."""
+
+    answers: dict[str, str]
+
+
+class AnswersForm(Form):
+    """Answers to the questions about risk."""
+
+    makes = Answers
+
+    answers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(error_messages=words("text")),
+        required=True,
+        error_messages=words("an object"),
+        metadata={"description": "An answer to every question, by name.", "maxProperties": 100},
+    )
+
+
+@changes.get("/changes/{number}/risk", policy=SIGNED_IN, answers={200: RiskShape()})
+def risk(tx: Tx, number: str) -> Answer:
+    """Read how risky a change was found and why, and what is asked about it."""
+    return Answer(_risk(tx, assessing.latest(tx, number)))
+
+
+@changes.post("/changes/{number}/risk", policy=may(Permission.WORK), body=AnswersForm(), answers={200: RiskShape()})
+def assess(tx: Tx, number: str, body: Answers) -> Answer:
+    """Assess a change's risk by rules, answers and past changes.
+
+    The level is written into its field `risk`, as far as the workflow lets the caller write it.
+    """
+    return Answer(_risk(tx, assessing.assess(tx, number, body.answers)))
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresQuery:
+    """Figures of which period, by what."""
+
+    start: datetime | None
+    end: datetime | None
+    by: str
+
+
+class FiguresForm(Form):
+    """Figures of which period, by what."""
+
+    makes = FiguresQuery
+
+    start = Moment("From when on; 365 days before the end, unless given.", data_key="from", load_default=None)
+    end = Moment("Until when; now, unless given.", data_key="to", load_default=None)
+    by = Text("By what.", choices=tuple(each.value for each in By), load_default=By.SERVICE.value)
+
+
+class FigureShape(Shape):
+    """The changes of one service, model, type or month."""
+
+    key = text("Which; null for changes that name none.", optional=True)
+    ended = whole("How many ended.")
+    successful = whole("How many simply succeeded.")
+    failed = whole("How many failed or were backed out.")
+    causing_incidents = whole("How many caused incidents: incidents are linked to them by `caused_by`.")
+    incidents = whole("How many incidents they caused.")
+    failures = whole("How many failed, were backed out or caused an incident, each once.")
+    failure_rate = fields.Float(required=True, metadata={"description": "The share of `failures` in `ended`, from 0 to 1."})
+
+
+class FiguresShape(Shape):
+    """Figures, by key."""
+
+    starts_at = instant("From when on.")
+    ends_at = instant("Until when.")
+    items = many(FigureShape)
+
+
+@changes.get("/changes/figures", policy=SIGNED_IN, query=FiguresForm(), answers={200: FiguresShape()})
+def figures(tx: Tx, query: FiguresQuery) -> Answer:
+    """Read how the changes that the caller sees have ended, and the change failure rate."""
+    end = query.end or tx.now
+    period = queries.asked_period(query.start or end - timedelta(days=365), end, LONGEST)
+    items = [_figure(each) for each in outcomes.figures(tx, period, By(query.by))]
+    return Answer({**_span(period), "items": items})
+
+
+def _figure(each: Figure) -> dict[str, Any]:
+    return {
+        "key": each.key,
+        "ended": each.ended,
+        "successful": each.successful,
+        "failed": each.failed,
+        "causing_incidents": each.causing,
+        "incidents": each.incidents,
+        "failures": each.failures,
+        "failure_rate": each.rate,
+    }
+
+
+def _risk(tx: Tx, kept: Kept | None) -> dict[str, Any]:
+    asked = {
+        each.name: {"ask": each.ask, "weight": each.weight, "answers": dict(each.points)}
+        for each in tx.desk.part(Guide).questions
+    }
+    if kept is None:
+        empty: dict[str, Any] = {
+            "level": None,
+            "score": 0,
+            "answers": {},
+            "reasons": [],
+            "assessed_by": None,
+            "assessed_at": None,
+        }
+        return {**empty, "questions": asked}
+    return {
+        "level": kept.level.value,
+        "score": kept.score,
+        "answers": dict(kept.answers),
+        "reasons": [{"judge": each.judge, "level": each.level.value, "why": each.why} for each in kept.reasons],
+        "assessed_by": kept.by,
+        "assessed_at": kept.at,
+        "questions": asked,
+    }
+
+
+# Standard models
+
+
+class ModelShape(Shape):
+    """A template of standard changes."""
+
+    name = text("What changes name in `standard_model`.")
+    title = text("What it is called.")
+    version = text("Names its content as it reads now.")
+    description = text("What it is for.")
+    fills = open_object("The fields that it fills, and their values.")
+    approved_by = text("The login of who approved this version; null if nobody has.", optional=True)
+    approved_at = instant("When it was approved.", optional=True)
+    ended = whole("How many changes by it have ended within a year.")
+    failures = whole("How many of these failed, were backed out or caused an incident.")
+
+
+class ModelsShape(Shape):
+    """Models, by name."""
+
+    items = many(ModelShape)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWord:
+    """An approval of a version."""
+
+    version: str
+    note: str
+
+
+class ModelWordForm(Form):
+    """An approval of a version of a model."""
+
+    makes = ModelWord
+
+    version = Text("The version that was read.", 100, required=True)
+    note = Text("Why, for the record.", 500, least=0, load_default="")
+
+
+@dataclass(frozen=True, slots=True)
+class FromModel:
+    """A change by a model."""
+
+    title: str | None
+    service: str | None
+    ci: str | None
+
+
+class FromModelForm(Form):
+    """A change by a model."""
+
+    makes = FromModel
+
+    title = Text("The model's own title, unless given.", load_default=None)
+    service = Text("The service that is changed, by key.", 100, load_default=None)
+    ci = Text("The configuration item that is changed, by key.", 100, load_default=None)
+
+
+@changes.get("/changes/models", policy=SIGNED_IN, answers={200: ModelsShape()})
+def models(tx: Tx) -> Answer:
+    """List the models of standard changes, whether each is approved, and how changes by it have ended."""
+    return Answer({"items": [_model(each) for each in standard.offered(tx)]})
+
+
+@changes.post("/changes/models/{name}/approval", policy=APPROVES_MODELS, body=ModelWordForm(), answers={204: None})
+def approve(tx: Tx, name: str, body: ModelWord) -> Answer:
+    """Approve a version of a model: changes by it need no authorisation each."""
+    standard.approve(tx, name, body.version, body.note)
+    return Answer(status=204)
+
+
+@changes.delete("/changes/models/{name}/approval", policy=APPROVES_MODELS, answers={204: None})
+def revoke(tx: Tx, name: str) -> Answer:
+    """Take back the approval of a model: no change by it is submitted from now on."""
+    standard.revoke(tx, name)
+    return Answer(status=204)
+
+
+@changes.post(
+    "/changes/models/{name}/changes", policy=may(Permission.WORK), body=FromModelForm(), answers={201: TicketShape()}, etag=True
+)
+def make(tx: Tx, name: str, body: FromModel) -> Answer:
+    """Open a standard change by a model, which fills its fields. 409 `not_approved` if this version is not."""
+    return representation.created(tx, standard.create(tx, name, body.title, body.service, body.ci))
+
+
+def _model(each: Offered) -> dict[str, Any]:
+    model, approved, figure = each.model, each.approved, each.figure
+    return {
+        "name": model.name,
+        "title": model.title,
+        "version": model.version,
+        "description": model.description,
+        "fills": dict(model.fields),
+        "approved_by": approved.by if approved else None,
+        "approved_at": approved.at if approved else None,
+        "ended": figure.ended if figure else 0,
+        "failures": figure.failures if figure else 0,
+    }
 
 
 # Telling

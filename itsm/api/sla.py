@@ -30,7 +30,7 @@ from itsm.worktime.duration import Duration, DurationError, iso
 sla = Resource("SLA", "The clocks of promises: why they stand as they do, which fall due next, and what came of them.")
 
 KINDS: Final = tuple(kind.value for kind in Kind)
-_MONTH: Final = r"[0-9]{4}-(0[1-9]|1[0-2])\Z"
+_MONTH: Final = r"(19[7-9]|[2-9][0-9]{2})[0-9]-(0[1-9]|1[0-2])\Z"
 _LONGEST: Final = timedelta(days=366)
 
 

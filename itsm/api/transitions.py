@@ -76,9 +76,9 @@ def offers(tx: Tx, number: str) -> Answer:
     record = queries.ticket(tx, number)
     case = record.case(**facts.gather(tx, record, record.process.needs()))
     found = record.process.offers(case, tx.actor.person(), tx.now)
-    found = [replace(offer, blocked=(*offer.blocked, *guarding.against_offer(tx, record, offer))) for offer in found]
     barred = _barred(tx, record)
-    items = [_item(record, offer, barred) for offer in found]
+    guarded = [replace(offer, blocked=(*offer.blocked, *guarding.against_offer(tx, record, offer))) for offer in found]
+    items = [_item(record, offer, barred) for offer in guarded]
     return Answer({"items": items}, headers={"ETag": conditions.tag(record.version)})
 
 

@@ -27,7 +27,7 @@ KIND: Final = "approval"
 """The kind of timer rows that belong to rounds of approval."""
 
 REMIND, ESCALATE, TIMEOUT, LOOK = "remind", "escalate", "timeout", "look"
-LOOK_EVERY: Final = timedelta(minutes=15)
+LOOK_EVERY: Final = timedelta(hours=1)
 """How often it is looked whether those who are asked can still decide."""
 
 TOO_FEW: Final = "too_few_approvers"

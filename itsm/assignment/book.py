@@ -85,6 +85,7 @@ class Staff:
     skills: Mapping[str, int] = field(default_factory=dict)
     capacity: int | None = None
     shift: str | None = None
+    at: Position = _NOWHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""What is proved of the table and the rotas before anybody relies on them: that every row can be reached and is about something."""
+"""What is proved of the table and the rotas before anybody relies on them.
+
+Every row can be reached and names what there is; conditions fit the tickets they are about; every layer has somebody in it.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +71,9 @@ def _of_skills(book: Book) -> Iterator[Finding]:
             elif not any(person.skills.get(need.skill, 0) >= need.level for person in book.staff.values()):
                 message = f"Nobody has the skill “{need.skill}” at level {need.level}."
                 yield _warning("skill-nobody-has", message, rule.at, "Then the ticket stays with the group.")
-    where = book.rules[0].at if book.rules else next((team.at for team in book.teams.values()), Position("", 1, 1))
     for person in book.staff.values():
         for skill in sorted(set(person.skills) - book.skills):
-            yield _error("unknown-skill", f"There is no skill “{skill}”, which {person.login} has.", where)
+            yield _error("unknown-skill", f"There is no skill “{skill}”, which {person.login} has.", person.at)
 
 
 def _of_rotas(book: Book) -> Iterator[Finding]:

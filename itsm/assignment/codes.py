@@ -1,4 +1,7 @@
-"""What is said about `config/assignment.yaml`, by code: the meaning of each and how grave it is. docs/assignment.md has examples."""
+"""What is said about `config/assignment.yaml`, by code: the meaning of each and how grave it is.
+
+docs/assignment.md has an example of each, and the mend.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ NOBODY: Final = "nobody_available"
 _OVER: Final = frozenset({Category.RESOLVED.value, Category.CLOSED.value})
 _STORY = Prepared(
     sa.select(TicketEvent.kind, TicketEvent.payload)
-    .where(TicketEvent.ticket_id == sa.bindparam("ticket"), TicketEvent.kind.in_([ROUTED, PASSED_ON]))
+    .where(TicketEvent.ticket_id == sa.bindparam("ticket"), sa.or_(TicketEvent.kind == ROUTED, TicketEvent.kind == PASSED_ON))
     .order_by(TicketEvent.seq)
 )
 

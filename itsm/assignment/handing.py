@@ -15,7 +15,7 @@ from itsm.assignment.book import Team
 from itsm.assignment.rules import Candidate
 from itsm.platform.timers import NewTimer
 from itsm.tickets import alarms, clockwork, effects, facts, guarding, moves, records
-from itsm.tickets.desk import Tx
+from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.records import Record
 from itsm.workflow.case import Effect, Refusal
 from itsm.workflow.definition import Action, Position
@@ -62,6 +62,8 @@ def give(tx: Tx, record: Record, hand: Hand, kind: str, why: Mapping[str, Any]) 
     records.append(tx, record, kind, payload, internal=not response.changes)
     if response.changes:
         record.happenings.append(kind)
+        for subscriber in tx.desk.subscribers:
+            subscriber(tx, Happened("acted", record, record.state))
     return None
 
 

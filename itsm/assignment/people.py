@@ -28,9 +28,7 @@ _GROUP: sa.BindParameter[int] = sa.bindparam("group", type_=sa.BigInteger)
 _NOW: sa.BindParameter[Any] = sa.bindparam("now", type_=Instant)
 _OPEN = (Category.NEW.value, Category.OPEN.value, Category.PENDING.value)
 
-_LOOK = Prepared(
-    sa.select(Group.id, Turn.last_user_id).outerjoin(Turn, Turn.group_id == Group.id).where(Group.key == _KEY)
-)
+_LOOK = Prepared(sa.select(Group.id, Turn.last_user_id).outerjoin(Turn, Turn.group_id == Group.id).where(Group.key == _KEY))
 _TAKE = Prepared(
     postgresql.insert(_TURNS)  # ON CONFLICT is the same in both databases; SQLite compiles PostgreSQL's construct
     .from_select(["group_id", "given"], sa.select(Group.id, sa.literal_column("0")).where(Group.key == _KEY))
@@ -48,7 +46,7 @@ _MEMBERS = Prepared(
         User.login,
         sa.select(sa.func.count())
         .select_from(Ticket)
-        .where(Ticket.assignee_id == User.id, Ticket.category.in_(_OPEN))
+        .where(Ticket.assignee_id == User.id, sa.or_(*(Ticket.category == each for each in _OPEN)))
         .scalar_subquery()
         .label("load"),
         sa.exists()
@@ -59,9 +57,7 @@ _MEMBERS = Prepared(
     .where(Membership.group_id == _GROUP, Membership.access == "full", User.active)
     .order_by(User.id)
 )
-_LEAD = Prepared(
-    sa.select(User.id, User.login).join(Group, Group.lead_id == User.id).where(Group.id == _GROUP, User.active)
-)
+_LEAD = Prepared(sa.select(User.id, User.login).join(Group, Group.lead_id == User.id).where(Group.id == _GROUP, User.active))
 
 
 class Look(Enum):

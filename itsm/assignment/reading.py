@@ -74,7 +74,7 @@ def _rule(number: int, data: dict[str, Any]) -> Rule:
 
 def _staff(login: str, one: Keyed[dict[str, Any]]) -> Staff:
     skills = {skill: level.value for skill, level in one.value["skills"].items()}
-    return Staff(login, skills, one.value["capacity"], one.value["shift"])
+    return Staff(login, skills, one.value["capacity"], one.value["shift"], one.at)
 
 
 def _layer(data: dict[str, Any]) -> Layer:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from itsm.changes import handlers, queries
-from itsm.changes.models import CalendarFeed, ChangeFreeze, ChangeSchedule
+from itsm.changes.models import CalendarFeed, ChangeFreeze, ChangeOutcome, ChangeSchedule
 from itsm.changes.queries import Declared
 from itsm.changes.rules import CHANGE, Freeze, Period
 from itsm.people.access import Permission, require
@@ -66,6 +66,7 @@ _SUBSCRIBER = Prepared(
     .where(CalendarFeed.digest == sa.bindparam("digest"), CalendarFeed.revoked_at.is_(None), User.active)
 )
 _EMPTY = Prepared(sa.delete(_SCHEDULE))
+_FORGET_OUTCOMES = Prepared(sa.delete(table(ChangeOutcome)))
 _CHANGES = Prepared(sa.select(Ticket.id).where(Ticket.type == CHANGE).order_by(Ticket.id))
 _OF_IDS = PreparedForMany(
     lambda many: records.record_select().where(Ticket.id.in_(sa.select(many.c.value))).order_by(Ticket.id)
@@ -167,6 +168,7 @@ def _digest(tx: Tx, key: str) -> bytes:
 def rebuild(tx: Tx) -> int:
     """Make the schedule anew from the tickets; how many changes were looked at."""
     tx.session.run(_EMPTY)
+    tx.session.run(_FORGET_OUTCOMES)
     ids: list[Any] = [row.id for row in tx.session.all(_CHANGES)]
     for first in range(0, len(ids), _BATCH):
         rows = _OF_IDS.all(tx.session, ids[first : first + _BATCH])

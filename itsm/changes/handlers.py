@@ -15,11 +15,13 @@ from typing import Final
 import sqlalchemy as sa
 
 from itsm.changes import queries, rules
-from itsm.changes.models import ChangeSchedule, ScheduleOverride
+from itsm.changes.models import ChangeOutcome, ChangeSchedule, ScheduleOverride
 from itsm.changes.rules import (
     CANCELLED,
     CHANGE,
     END,
+    MODEL,
+    OUTCOME,
     OVERRIDE,
     SCHEDULED,
     START,
@@ -41,10 +43,13 @@ from itsm.workflow.definition import Category
 OVERRIDDEN: Final = "schedule_overridden"
 """The event that tells of an override."""
 
-_SCHEDULE, _PASSES = table(ChangeSchedule), table(ScheduleOverride)
+_SCHEDULE, _PASSES, _OUTCOMES = table(ChangeSchedule), table(ScheduleOverride), table(ChangeOutcome)
 _COLUMNS: Final = ("ticket_id", "start_at", "end_at", "standing", "implementer_id", "service_id", "item_id")
 _FORGET = Prepared(sa.delete(_SCHEDULE).where(_SCHEDULE.c.ticket_id == sa.bindparam("ticket")))
 _ENTER = Prepared(sa.insert(_SCHEDULE).values({name: sa.bindparam(name) for name in _COLUMNS}))
+_ENDED: Final = ("ticket_id", "change_type", "model", "outcome", "ended_at", "service_id", "item_id")
+_UNEND = Prepared(sa.delete(_OUTCOMES).where(_OUTCOMES.c.ticket_id == sa.bindparam("ticket")))
+_CONCLUDE = Prepared(sa.insert(_OUTCOMES).values({name: sa.bindparam(name) for name in _ENDED}))
 _LET_PASS = Prepared(
     sa.insert(_PASSES).values(
         {name: sa.bindparam(name) for name in ("ticket_id", "obstacles", "start_at", "end_at", "reason", "actor", "at")}
@@ -161,7 +166,7 @@ class _Moved:
 
 def observe(tx: Tx, record: Record) -> None:
     """Note that a change's place in the calendar may be another."""
-    if record.type != CHANGE or (not record.values.get(START) and not (record.written and record.written.values.get(START))):
+    if record.type != CHANGE or not _concerns(record):
         return
     kept = tx.cache.get(_Moved)
     if kept is None:
@@ -169,6 +174,12 @@ def observe(tx: Tx, record: Record) -> None:
         tx.at_end.append(_write)
     assert isinstance(kept, _Moved)
     kept.records[record.id] = record
+
+
+def _concerns(record: Record) -> bool:
+    """Whether the ticket has, or had, a window or an outcome."""
+    before = record.written.values if record.written else {}
+    return any(values.get(name) is not None for values in (record.values, before) for name in (START, OUTCOME))
 
 
 def _write(tx: Tx) -> None:
@@ -179,10 +190,12 @@ def _write(tx: Tx) -> None:
 
 
 def enter(tx: Tx, changes: Iterable[Record]) -> None:
-    """Write the place of some changes in the calendar as their tickets now stand."""
+    """Write the place of some changes in the calendar, and how they ended, as their tickets now stand."""
     changes = list(changes)
     tx.session.run_many(_FORGET, [{"ticket": record.id} for record in changes])
     tx.session.run_many(_ENTER, [row for record in changes if (row := _row(record)) is not None])
+    tx.session.run_many(_UNEND, [{"ticket": record.id} for record in changes])
+    tx.session.run_many(_CONCLUDE, [row for record in changes if (row := _ending(record)) is not None])
 
 
 def _row(record: Record) -> dict[str, object] | None:
@@ -195,6 +208,21 @@ def _row(record: Record) -> dict[str, object] | None:
         "end_at": period.end,
         "standing": standing.value,
         "implementer_id": record.ids.get("assignee"),
+        "service_id": record.ids.get("service"),
+        "item_id": record.ids.get("ci"),
+    }
+
+
+def _ending(record: Record) -> dict[str, object] | None:
+    outcome, ended_at = record.values.get(OUTCOME), record.resolved_at
+    if outcome is None or ended_at is None:
+        return None
+    return {
+        "ticket_id": record.id,
+        "change_type": record.values.get("change_type") or "",
+        "model": record.values.get(MODEL),
+        "outcome": outcome,
+        "ended_at": ended_at,
         "service_id": record.ids.get("service"),
         "item_id": record.ids.get("ci"),
     }

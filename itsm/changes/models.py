@@ -1,4 +1,4 @@
-"""The change calendar: what is scheduled, what is frozen, who was let past a rule, and who subscribes to the calendar."""
+"""What is kept of changes: the calendar, freezes, overrides, feeds, how changes ended, and how risky they were found."""
 
 from __future__ import annotations
 
@@ -79,4 +79,52 @@ class CalendarFeed(Base):
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), index=True)
     label: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ChangeOutcome(Base):
+    """How a change ended: a projection of its ticket, for figures and the risk of the next. `model` is its standard model."""
+
+    __tablename__ = "change_outcomes"
+
+    ticket_id: Mapped[int] = mapped_column(sa.ForeignKey("tickets.id"), primary_key=True, autoincrement=False)
+    change_type: Mapped[str] = mapped_column(sa.Text)
+    model: Mapped[str | None] = mapped_column(sa.Text)
+    outcome: Mapped[str] = mapped_column(sa.Text)
+    ended_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    service_id: Mapped[int | None] = mapped_column(sa.ForeignKey("services.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(sa.ForeignKey("configuration_items.id"))
+
+
+class ChangeRisk(Base):
+    """An assessment of a change's risk: what was answered, what came out, and why. The newest counts; none is rewritten."""
+
+    __tablename__ = "change_risks"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(sa.ForeignKey("tickets.id"), index=True)
+    level: Mapped[str] = mapped_column(sa.Text)
+    score: Mapped[int] = mapped_column()
+    answers: Mapped[Any] = mapped_column(Json)
+    reasons: Mapped[Any] = mapped_column(Json)
+    actor: Mapped[str] = mapped_column(sa.Text)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ModelApproval(Base):
+    """The change authority's word that changes by one version of a standard model need no authorisation each.
+
+    `content` is the version word for word. An approval is revoked, never deleted.
+    """
+
+    __tablename__ = "change_model_approvals"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(sa.Text, index=True)
+    version: Mapped[str] = mapped_column(sa.Text)
+    content: Mapped[Any] = mapped_column(Json)
+    note: Mapped[str] = mapped_column(sa.Text)
+    approved_by: Mapped[str] = mapped_column(sa.Text)
+    approved_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_by: Mapped[str | None] = mapped_column(sa.Text)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,24 +1,27 @@
-"""Reads `config/changes.yaml`, with every fault at its FILE:LINE:COL: windows, freezes, how slots are looked for.
+"""Reads `config/changes.yaml`, with every fault at its FILE:LINE:COL: windows, freezes, slots, models, risk.
 
 What the keys mean is told in docs/changes.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from marshmallow import ValidationError, post_load, validates_schema
 
-from itsm.changes.rules import Book, Freeze, MaintenanceWindow, Period, Search
+from itsm.changes.risk import Guide, History, Level, Question, Rule
+from itsm.changes.rules import Book, Freeze, MaintenanceWindow, Model, Period, Search
 from itsm.services.rules import Node, Sort
 from itsm.workflow import source
 from itsm.workflow.calendars import Zone
 from itsm.workflow.findings import Finding
-from itsm.workflow.reading.compounds import Named, Part, Several
-from itsm.workflow.reading.entries import Matching, Name, Span, Text, Whole
+from itsm.workflow.reading.compounds import FieldValues, Named, Part, Several
+from itsm.workflow.reading.entries import Cel, Matching, Name, OneOf, Span, Text, Whole
 from itsm.workflow.reading.form import Fault, Form, Names, Noun, fault, read
 from itsm.worktime import zones
 from itsm.worktime.calendar import Calendar, always
@@ -30,30 +33,50 @@ DEEPEST: Final = 10
 _KEY: Final = "[a-z][a-z0-9_-]{0,62}"
 
 
-def load_file(path: Path, calendars: Mapping[str, Calendar]) -> tuple[Book, list[Finding]]:
+def load_file(path: Path, calendars: Mapping[str, Calendar]) -> tuple[Book, Guide, list[Finding]]:
     """The change calendar of a file, and every fault; an absent file says nothing."""
     if not path.exists():
-        return Book(Search(always())), []
+        return Book(Search(always())), Guide(), []
     tree, findings = source.parse_file(path)
-    return (Book(Search(always())), findings) if tree is None else _book(tree, findings, calendars)
+    return (Book(Search(always())), Guide(), findings) if tree is None else _book(tree, findings, calendars)
 
 
-def load_text(text: str, file: str, calendars: Mapping[str, Calendar]) -> tuple[Book, list[Finding]]:
+def load_text(text: str, file: str, calendars: Mapping[str, Calendar]) -> tuple[Book, Guide, list[Finding]]:
     """The change calendar of a text, and every fault. `file` is the name that findings bear."""
     tree, findings = source.parse(text, file)
-    return (Book(Search(always())), findings) if tree is None else _book(tree, findings, calendars)
+    return (Book(Search(always())), Guide(), findings) if tree is None else _book(tree, findings, calendars)
 
 
-def _book(tree: source.Node, findings: list[Finding], calendars: Mapping[str, Calendar]) -> tuple[Book, list[Finding]]:
+def _book(tree: source.Node, findings: list[Finding], calendars: Mapping[str, Calendar]) -> tuple[Book, Guide, list[Finding]]:
     known = Names({Noun.CALENDAR: frozenset(calendars)})
     data, faults = read(BookForm(), tree, known)
     if findings or faults:
-        return Book(Search(always())), [*findings, *faults]
+        return Book(Search(always())), Guide(), [*findings, *faults]
     search = dict(data["slots"])
     search["calendar"] = calendars[search["calendar"]] if search["calendar"] else always()
     windows = tuple(_window(key, one.value, calendars) for key, one in data["windows"].items())
     freezes = tuple(Freeze(key=key, **one.value) for key, one in data["freezes"].items())
-    return Book(Search(**search), freezes, windows, data["depth"]), []
+    return Book(Search(**search), freezes, windows, data["depth"], _models(data["models"])), _guide(data["risk"]), []
+
+
+def _models(said: Mapping[str, Any]) -> dict[str, Model]:
+    found = {}
+    for name, one in said.items():
+        content = orjson.dumps(one.value, option=orjson.OPT_SORT_KEYS)
+        version = hashlib.sha256(content).hexdigest()[:12]
+        found[name] = Model(name, one.value["title"], version, one.value["description"], one.value["filled"])
+    return found
+
+
+def _guide(said: Mapping[str, Any]) -> Guide:
+    questions = tuple(
+        Question(
+            name, one.value["ask"], {answer: each.value for answer, each in one.value["answers"].items()}, one.value["weight"]
+        )
+        for name, one in said["questions"].items()
+    )
+    rules = tuple(Rule(each["name"], each["condition"], each["level"]) for each in said["rules"])
+    return Guide(rules, questions, said["moderate"], said["high"], History(**said["history"]))
 
 
 def _window(key: str, said: Mapping[str, Any], calendars: Mapping[str, Calendar]) -> MaintenanceWindow:
@@ -141,10 +164,55 @@ class Depth(Whole):
         return number
 
 
+class ModelForm(Form):
+    """A template of standard changes."""
+
+    title = Text(required=True)
+    description = Text(load_default="")
+    filled = FieldValues(foreign=True, load_default=dict, data_key="fields")
+
+
+class RuleForm(Form):
+    """A row of the decision table of risk."""
+
+    name = Text(required=True)
+    condition = Cel(required=True, data_key="if")
+    level = OneOf(Level, "level", required=True, data_key="risk")
+
+
+class QuestionForm(Form):
+    """A question about risk: the points of each answer, and what they weigh."""
+
+    ask = Text(required=True)
+    answers = Named(Text(), Whole(), "answers and points", required=True)
+    weight = Whole(least=1, load_default=1)
+
+
+class HistoryForm(Form):
+    """What is learnt from past changes."""
+
+    reach = ExactSpan(load_default=timedelta(days=365))
+    least = Whole(least=1, load_default=5)
+    moderate = Whole(load_default=10)
+    high = Whole(load_default=25)
+
+
+class RiskForm(Form):
+    """How risk is judged."""
+
+    rules = Several(Part(RuleForm()), load_default=())
+    questions = Named(Matching(_KEY, "bad-name", "a name for a question"), Part(QuestionForm()), "questions", load_default={})
+    moderate = Whole(least=1, load_default=1)
+    high = Whole(least=1, load_default=1)
+    history = Part(HistoryForm(), load_default=dict)
+
+
 class BookForm(Form):
     """The whole file."""
 
     slots = Part(SearchForm(), load_default={"calendar": None})
     depth = Depth(load_default=3)
+    models = Named(Matching(_KEY, "bad-name", "a name for a model"), Part(ModelForm()), "models", load_default={})
+    risk = Part(RiskForm(), load_default=lambda: RiskForm().load({}))
     windows = Named(Matching(_KEY, "bad-name", "a name for a window"), Part(WindowForm()), "windows", load_default={})
     freezes = Named(Matching(_KEY, "bad-name", "a name for a freeze"), Part(FreezeForm()), "freezes", load_default={})

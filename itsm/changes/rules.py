@@ -14,6 +14,7 @@ from typing import Final
 
 from itsm.platform.time import from_micros, rfc3339, to_micros
 from itsm.services.rules import Node
+from itsm.workflow.case import Value
 from itsm.worktime.calendar import Calendar
 
 CHANGE: Final = "change"
@@ -25,6 +26,12 @@ SCHEDULED, UNDER_WAY, CANCELLED = "scheduled", "implementation", "cancelled"
 
 START, END, OVERRIDE = "planned_start", "planned_end", "schedule_override"
 """Fields of a change that say when it is to take place, and why it may do so in spite of the calendar."""
+
+OUTCOME, MODEL, RISK = "outcome", "standard_model", "risk"
+"""Fields of a change that say how it ended, which standard model it follows, and how risky it is."""
+
+FAILURES: Final = ("failed", "backed_out")
+"""Outcomes that count as failures."""
 
 INSTANT: Final = timedelta(microseconds=1)
 """The shortest period there is; how the present moment is asked about."""
@@ -98,6 +105,17 @@ class MaintenanceWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A template of standard changes. `version` names its content: whatever is changed in it makes it another version."""
+
+    name: str
+    title: str
+    version: str
+    description: str
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """How free slots are looked for: in which hours unless windows say, on which grid, how far ahead."""
 
@@ -114,6 +132,7 @@ class Book:
     freezes: tuple[Freeze, ...] = ()
     windows: tuple[MaintenanceWindow, ...] = ()
     depth: int = 3
+    models: Mapping[str, Model] = field(default_factory=dict)
 
 
 # Maintenance windows

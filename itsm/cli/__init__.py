@@ -28,6 +28,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "token": ("itsm.cli.people", "token"),
     "workflow": ("itsm.cli.workflow", "workflow"),
     "catalog": ("itsm.cli.catalog", "catalog"),
+    "changes": ("itsm.cli.changes", "changes"),
     "calendar": ("itsm.cli.calendar", "calendar"),
     "services": ("itsm.cli.services", "services"),
     "import": ("itsm.cli.importing", "import_"),

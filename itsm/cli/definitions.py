@@ -15,6 +15,9 @@ from pathlib import Path
 from itsm.approvals import check as approval_rules
 from itsm.approvals.codes import MEANINGS as APPROVAL_MEANINGS
 from itsm.approvals.reading import load_file as load_policies
+from itsm.assignment import check as assignment_rules
+from itsm.assignment.book import FILE as ASSIGNMENT
+from itsm.assignment.codes import MEANINGS as ASSIGNMENT_MEANINGS
 from itsm.catalog.codes import MEANINGS as CATALOG_MEANINGS
 from itsm.catalog.reading import load_directory as load_catalog
 from itsm.platform.errors import DeskError, Kind
@@ -111,6 +114,9 @@ def read_configured(definitions: Definitions) -> Definitions:
     ladders = Path(_shown(config / escalation_reading.FILE))
     sources |= _texts([ladders])[0]
     findings += escalation_reading.check(ladders, definitions.vocabulary, hours, definitions.neighbours)
+    table = Path(_shown(config / ASSIGNMENT))
+    sources |= _texts([table])[0]
+    findings += assignment_rules.check(table, definitions.vocabulary, hours, definitions.neighbours)
     offered = Path(_shown(config / "catalog"))
     findings += load_catalog(offered, definitions.vocabulary, definitions.neighbours)[1]
     sources |= _texts(sorted(offered.glob("*.yaml")))[0]
@@ -122,6 +128,7 @@ def meanings() -> Meanings:
     read_so = {code: (meaning, codes.severity(code)) for code, meaning in codes.MEANINGS.items()}
     read_so |= {code: (meaning, Severity.ERROR) for code, meaning in CATALOG_MEANINGS.items()}
     read_so |= APPROVAL_MEANINGS
+    read_so |= ASSIGNMENT_MEANINGS
     return {**read_so, **{rule.code: (rule.meaning, rule.severity) for rule in promised.RULES.values()}}
 
 

@@ -19,7 +19,7 @@ from itsm.platform import migrate
 from itsm.platform.errors import DeskError
 from itsm.platform.settings import from_environment
 from itsm.platform.time import rfc3339
-from itsm.sla import commands, proving, queries, running, showing, telling
+from itsm.sla import commands, proving, queries, running, showing, telling, wording
 from itsm.sla.keeping import Keeper
 from itsm.sla.running import AtRisk, Running
 from itsm.tickets.desk import Desk, Tx
@@ -93,9 +93,9 @@ def at_risk(
     if as_json:
         print_json(found)
         return
-    for one in found:
-        mark = "overdue" if one["breached"] else "due"
-        click.echo(f"{one['ticket']}  {one['policy']}: {mark} {one['due']} (left: {one['left']}), {one['group'] or 'no group'}")
+    for one, shown in zip(page.clocks, found, strict=True):
+        left = wording.left(one.due_at - tx.now)
+        click.echo(f"{shown['ticket']}  {shown['policy']}: {left}, due {shown['due']}, {shown['group'] or 'no group'}")
     click.echo(f"{len(found)}{' or more' if page.next else ''} at risk")
 
 

@@ -30,7 +30,8 @@ def _of_clock(clock: Clock, sheet: Sheet) -> Iterator[str]:
     yield f"{policy.title}{part}, run {cycle.number} ({wording.KINDS[policy.kind]}): {cycle.status.value}"
     yield f"  {wording.promise(clock, sheet.zone)}"
     values = ", ".join(f"{name} is {value}" for name, value in {**clock.applies.values, **clock.goal.values}.items())
-    goal = showing.condition(clock.goal.condition, sheet.reader)
+    is_rest = clock.goal.condition is None and len(policy.goals) > 1
+    goal = "whatever no row before it fits" if is_rest else showing.condition(clock.goal.condition, sheet.reader)
     yield f"  Promised: {cycle.target.text}, for {goal} (row {cycle.target.goal + 1}{f'; {values}' if values else ''})."
     yield f"  Counted: {showing.counted(cycle.target, clock.calendar)} Zone {clock.calendar.zone}, {clock.calendar.tz_version}."
     verb = "exceeded by" if clock.remaining < 0 else "left:"
@@ -74,7 +75,9 @@ def _sums(clock: Clock) -> Iterator[str]:
 
 
 def _threshold(one: Reached, sheet: Sheet) -> str:
-    when = "not reached" if one.at is None else _local(one.at, sheet.home)
+    if one.at is None:
+        return f"{one.threshold.label}: not reached"
+    when = _local(one.at, sheet.home)
     answered = f" at {_local(one.answered_at, sheet.home)}" if one.answered_at is not None else ""
     return f"{one.threshold.label}: {when}, {one.answer.value.replace('_', ' ')}{answered}"
 

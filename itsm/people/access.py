@@ -34,6 +34,7 @@ class Permission(StrEnum):
     EDIT_SERVICES = "services.edit"
     FREEZE = "changes.freeze"
     OVERRIDE_CALENDAR = "changes.override"
+    APPROVE_MODELS = "changes.approve_models"
 
 
 class Scope(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any
 
 from itsm.people.access import Permission, require
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
-from itsm.platform.time import to_micros
+from itsm.platform.time import EPOCH, to_micros
 from itsm.sla import sources
 from itsm.sla.agreements import Source, publish
 from itsm.sla.keeping import Keeper
@@ -46,6 +46,8 @@ def take_out(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, start: 
         raise DeskError(Kind.CONFLICT, "clock_ended", f"The clock “{clock}” has its result; it can be excused, not changed.")
     if end <= start:
         raise invalid(FieldError("/end", "ends_before_it_starts", "A time that is taken out ends after it starts."))
+    if start < EPOCH:
+        raise invalid(FieldError("/start", "too_early", "No clock ran then."))
     if end > tx.now:
         raise invalid(FieldError("/end", "in_the_future", "Only time that has passed can be taken out."))
     payload = {**_identity(cycle), "start": to_micros(start), "end": to_micros(end), "reason": _reasoned(reason)}

@@ -2,7 +2,8 @@
 
 A timer says only "look at this clock". What is owed follows from where the clock stands by the ticket's events; each threshold
 that is answered is an event of the ticket, and the keeper, which reads it, sets the timer to the next. A clock that stopped
-late owes what it had reached by then: the miss did happen, and is answered; the warnings before it are only noted.
+late owes what it had reached by then: the miss did happen, and whoever is to hear of it is told; the warnings before it are
+only noted. Nothing else is done any more, above all no transition: what was to make somebody hurry comes too late.
 
 Nobody is told the same twice over. When several thresholds of a clock are answered at once, each recipient gets the last one's
 message only. What is answered more than `STALE` after it could have been (the clock process stood still) is not worth a message
@@ -32,6 +33,7 @@ from itsm.tickets import due, effects, facts, moves, records
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.records import Record
 from itsm.workflow.case import Effect, Response
+from itsm.workflow.definition import Action
 
 STALE: Final = timedelta(minutes=10)
 """How late a threshold may be answered and still be told by a message of its own."""
@@ -44,6 +46,10 @@ LIST: Final = "/api/v1/sla/at-risk"
 CONDITION_FAILED: Final = "its condition does not hold"
 ENDED_IN_TIME: Final = "the clock stopped in time"
 WARNING_OF_THE_PAST: Final = "the clock has stopped"
+TOO_LATE: Final = "the clock has stopped"
+
+NOTIFY: Final = "notify"
+"""The action that tells people; all others do something to the ticket."""
 
 
 def handlers(desk: Desk, keeper: Keeper) -> Mapping[str, Handler]:
@@ -81,6 +87,26 @@ class _Owed:
         if not self.judge.holds(self.threshold.condition, Subject(told, self.standing.places)):
             return CONDITION_FAILED
         return None
+
+    @cached_property
+    def news(self) -> tuple[Action, ...]:
+        """Whom it has told, and of what."""
+        return tuple(action for action in self.threshold.do if action.name == NOTIFY)
+
+    @cached_property
+    def deeds(self) -> tuple[Action, ...]:
+        """What else it does to the ticket: nothing any more once the clock has ended."""
+        return tuple(action for action in self.threshold.do if action.name != NOTIFY) if self.cycle.is_open else ()
+
+    @property
+    def fires(self) -> str | None:
+        """The transition that it makes: none any more once the clock has ended."""
+        return self.threshold.fire if self.cycle.is_open else None
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it would have done more, had the clock not ended."""
+        return not self.cycle.is_open and (self.threshold.fire is not None or self.news != self.threshold.do)
 
     @cached_property
     def told(self) -> dict[str, Any]:
@@ -159,7 +185,7 @@ class _Answers:
 
     def __call__(self, tx: Tx, record: Record, row: TimerRow) -> None:
         clock, _, part = row.name.partition("/")
-        standing = self._keeper.standing(tx, record)
+        standing = self._keeper.foreseen(tx, record)  # in a batch, another clock of the ticket may have acted just now
         cycle = standing.cycles.get((clock, part, row.cycle))
         if cycle is None:
             return
@@ -167,7 +193,7 @@ class _Answers:
         owed = measure.outstanding(agreement, cycle, standing.quiet_until)
         known_since, now = standing.last_at, to_micros(tx.now)
         if owed and owed[0][0] > now:  # the machine's clock was put back since the row was claimed; the row is gone
-            self._keeper.put(tx, record.id, standing, [(agreement, cycle)])
+            self._keeper.put(tx, record.id, self._keeper.standing(tx, record), [(agreement, cycle)])
         notices = _Notices(record)
         while owed and owed[0][0] <= now:
             at, threshold = owed[0]
@@ -176,7 +202,9 @@ class _Answers:
             if len(owed) == 1 or owed[1][0] > now:
                 break  # should this have changed the target so that more is owed already, the keeper sets a timer for it
             standing = self._keeper.foreseen(tx, record)
-            cycle = standing.cycles.get(cycle.key, cycle)
+            cycle = standing.cycles.get(cycle.key)
+            if cycle is None:
+                break  # what was done has ended it, another has followed, and nothing about it is owed any more
             owed = measure.outstanding(agreement, cycle, standing.quiet_until)
         record.messages.extend(notices.all())
 
@@ -187,25 +215,29 @@ def _answer(tx: Tx, record: Record, owed: _Owed, tell: Tell) -> None:
     if (why := owed.reason_not_to(record)) is not None:
         records.append(tx, record, THRESHOLD_REACHED, {**told, "left_alone": why}, internal=True)
         return
-    threshold = owed.threshold
-    response = Response(threshold.fire)
-    if threshold.do:
-        case = record.case(**facts.gather(tx, record, record.process.needs_actions(threshold.do)))
-        response = record.process.carry_out(threshold.do, case, tx.now)
-    notifying = [effect for effect in response.effects if effect.action == "notify"]
-    if notifying:
-        told["effects"] = moves.told_effects(notifying)
+    if owed.is_cut_short:
+        told["left_out"] = TOO_LATE
+    news, deeds = _carried_out(tx, record, owed.news), _carried_out(tx, record, owed.deeds)
+    if news.effects:
+        told["effects"] = moves.told_effects(news.effects)
     records.append(tx, record, THRESHOLD_REACHED, told, internal=True)
     because = {name: told[name] for name in ("clock", "threshold", "due")}
-    others = tuple(effect for effect in response.effects if effect.action != "notify")
-    if others or response.changes or threshold.fire is not None:
+    if deeds.effects or deeds.changes or owed.fires is not None:
         records.catch_up(tx)
-    posting = replace(tx, posting=_key(record, owed)) if others else tx
-    moves.respond(posting, record, replace(response, effects=others, fire=None), because)
-    for effect in notifying:
+    moves.respond(replace(tx, posting=_key(record, owed)) if deeds.effects else tx, record, deeds, because)
+    moves.respond(tx, record, replace(news, effects=()), because)
+    for effect in news.effects:
         _notify(tx, record, owed, effect, tell)
-    if threshold.fire is not None and response.refusal is None:
-        moves.respond(tx, record, Response(threshold.fire), because)
+    if owed.fires is not None and deeds.refusal is None:
+        moves.respond(tx, record, Response(owed.fires), because)
+
+
+def _carried_out(tx: Tx, record: Record, actions: tuple[Action, ...]) -> Response:
+    """What actions call for. Messages are asked for by themselves: what else is refused does not keep the news from anybody."""
+    if not actions:
+        return Response(None)
+    case = record.case(**facts.gather(tx, record, record.process.needs_actions(actions)))
+    return record.process.carry_out(actions, case, tx.now)
 
 
 def _notify(tx: Tx, record: Record, owed: _Owed, effect: Effect, tell: Tell) -> None:

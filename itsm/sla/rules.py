@@ -134,7 +134,8 @@ def advance(agreement: Agreement, judge: Judge, standing: Standing, moment: Mome
         _forget(run)
     if run.standing is standing:
         return standing, []
-    return replace(run.standing, last_at=moment.at), run.touched
+    last_at = standing.last_at if moment.kind == THRESHOLD_REACHED else moment.at  # that changes no clock
+    return replace(run.standing, last_at=last_at), run.touched
 
 
 def _noted(standing: Standing, stamp: Mapping[str, Any]) -> Standing:

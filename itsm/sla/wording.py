@@ -21,6 +21,7 @@ from itsm.worktime.duration import in_hours, words
 from itsm.worktime.layout import to_instant
 
 _MINUTE: Final = timedelta(minutes=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 HAPPENINGS: Final[Mapping[Happening, str]] = {
     Happening.CREATED: "the ticket is opened",
@@ -88,6 +89,11 @@ def span(micros: int, calendar: str) -> str:
     length = timedelta(microseconds=micros)
     length = length - length % _MINUTE if length > _MINUTE else length
     return words(length) if calendar == ALWAYS else f"{in_hours(length)} of working time"
+
+
+def left(length: timedelta) -> str:
+    """How far off an end is, cut to the minute: “3 hours left”, “82 days 7 hours over” where it has passed."""
+    return f"{span(abs(length) // _MICROSECOND, ALWAYS)} {'over' if length < timedelta() else 'left'}"
 
 
 def promise(told: Clock, zone: str) -> str:

@@ -49,8 +49,8 @@ class Happened:
 class Intent:
     """What is about to be done to a ticket, and may still be refused: it would be in state `target`, with these `values`.
 
-    `changed` are the fields that would be other than now; `given` is what the actor said with it, as he said it. `target` is None
-    where the workflow has refused already, and a guard can only add what is wrong with the values.
+    `changed` are the fields that would be other than now; `given` is what the actor said with it, as he said it. `target` is
+    None where the workflow has refused already, and a guard can only add what is wrong with the values.
     """
 
     target: str | None

@@ -20,7 +20,7 @@ from itsm.workflow.scope import LINK_KINDS
 
 RECIPIENTS: Final = (
     *("requester", "requester.manager", "assignee", "group", "group.lead"),
-    *("service.owner", "watchers", "approvers"),
+    *("service.owner", "watchers", "approvers", "on_call"),
 )
 FIRED_ON: Final = ("parent", "children", *LINK_KINDS)
 TIES: Final = tuple(kind for kind in LINK_KINDS if kind not in ("parent", "child"))

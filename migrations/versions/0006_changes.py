@@ -1,4 +1,4 @@
-"""The change calendar: scheduled windows, freezes, overrides, feeds."""
+"""The change calendar: scheduled windows, freezes, overrides, feeds; outcomes of changes, and assessments of their risk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.BigInteger()  # whole microseconds since 1970, UTC
 JSON = sa.Text()
 
-TABLES = ("change_feeds", "change_overrides", "change_freezes", "change_schedule")
+TABLES = (
+    "change_model_approvals",
+    "change_risks",
+    "change_outcomes",
+    "change_feeds",
+    "change_overrides",
+    "change_freezes",
+    "change_schedule",
+)
 
 
 def upgrade() -> None:
@@ -22,6 +30,9 @@ def upgrade() -> None:
     create_freezes()
     create_overrides()
     create_feeds()
+    create_outcomes()
+    create_risks()
+    create_model_approvals()
 
 
 def create_schedule() -> None:
@@ -79,6 +90,48 @@ def create_feeds() -> None:
         sa.Column("user_id", ID, sa.ForeignKey("users.id"), nullable=False, index=True),
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("revoked_at", INSTANT, nullable=True),
+    )
+
+
+def create_outcomes() -> None:
+    op.create_table(
+        "change_outcomes",
+        sa.Column("ticket_id", ID, sa.ForeignKey("tickets.id"), primary_key=True, autoincrement=False),
+        sa.Column("change_type", sa.Text, nullable=False),
+        sa.Column("model", sa.Text, nullable=True),
+        sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("ended_at", INSTANT, nullable=False, index=True),
+        sa.Column("service_id", ID, sa.ForeignKey("services.id"), nullable=True, index=True),
+        sa.Column("item_id", ID, sa.ForeignKey("configuration_items.id"), nullable=True),
+    )
+
+
+def create_risks() -> None:
+    op.create_table(
+        "change_risks",
+        sa.Column("id", ID, primary_key=True),
+        sa.Column("ticket_id", ID, sa.ForeignKey("tickets.id"), nullable=False, index=True),
+        sa.Column("level", sa.Text, nullable=False),
+        sa.Column("score", sa.Integer, nullable=False),
+        sa.Column("answers", JSON, nullable=False),
+        sa.Column("reasons", JSON, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+    )
+
+
+def create_model_approvals() -> None:
+    op.create_table(
+        "change_model_approvals",
+        sa.Column("id", ID, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, index=True),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("content", JSON, nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("approved_by", sa.Text, nullable=False),
+        sa.Column("approved_at", INSTANT, nullable=False),
+        sa.Column("revoked_by", sa.Text, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
     )
 

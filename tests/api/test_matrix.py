@@ -19,6 +19,7 @@ from itsm.tickets import moves, records
 from itsm.workflow.case import Effect
 from tests.api.test_approvals import asked
 from tests.api.world import INCIDENT, ROUTES, Api, Reply
+from tests.assignment.desk import take_turns
 from tests.catalog.world import publish
 from tests.service import PEOPLE
 
@@ -111,6 +112,11 @@ def acknowledge(api: Api, login: str, number: str, _: str) -> Reply:
     return api(login).post(f"/tickets/{number}/escalation/acknowledgement", {})
 
 
+def route(api: Api, login: str, number: str, _: str) -> Reply:
+    take_turns(api)
+    return api(login).post(f"/tickets/{number}/routing", {"keep": "group"})
+
+
 PART_TAKERS = WORKERS - ONLY_LOOK
 """Who may add to tickets of others: those who work on tickets, where they may act."""
 
@@ -143,10 +149,16 @@ ON_TICKETS: dict[str, OnTicket] = {
     "watchers.add": OnTicket(watch_oneself, may=PART_TAKERS),
     "watchers.remove": OnTicket(watch_no_longer, may=PART_TAKERS),
     "tasks.add": OnTicket(post("/tasks", {"title": "Cable"}), may=PART_TAKERS, requester=False, needs=WORKERS),
+    "assignment.explain": OnTicket(get("/routing"), requester=False, needs=WORKERS),
+    "assignment.route": OnTicket(route, may=PART_TAKERS, requester=False, needs=WORKERS),
     "escalation.read": OnTicket(get("/escalation"), requester=False, needs=AGENTS),
     "escalation.acknowledge": OnTicket(acknowledge, may=PART_TAKERS, requester=False),
     "work.book": OnTicket(post("/work", {"minutes": 5}), may=PART_TAKERS, requester=False, needs=WORKERS),
 }
+
+FREEZE = {"reason": "X", "starts_at": "2026-03-03T09:00:00Z", "ends_at": "2026-03-03T10:00:00Z"}
+
+WEEK = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-09T09:00:00Z"}
 
 ELSEWHERE: dict[str, tuple[str, object, frozenset[str]]] = {
     "me.read": ("/me", None, EVERYONE),
@@ -155,6 +167,14 @@ ELSEWHERE: dict[str, tuple[str, object, frozenset[str]]] = {
     "approvals.find": ("/approvals", None, EVERYONE),
     "approvals.find_delegations": ("/approvals/delegations", None, EVERYONE),
     "catalogue.find": ("/catalog", None, EVERYONE),
+    "on-call.absences": ("/absences", None, EVERYONE),
+    "on-call.be_away": ("/absences", WEEK, WORKERS),
+    "changes.schedule": ("/changes/schedule", None, EVERYONE),
+    "changes.freeze": ("/changes/freezes", FREEZE, frozenset({"cm1", "cm2"})),
+    "changes.models": ("/changes/models", None, EVERYONE),
+    "changes.figures": ("/changes/figures", None, EVERYONE),
+    "changes.feeds": ("/changes/feeds", None, EVERYONE),
+    "changes.subscribe": ("/changes/feeds", {"label": "X"}, EVERYONE),
     "sla.at_risk": ("/sla/at-risk", None, READERS_OF_ALL),
     "sla.results": ("/sla/results", None, READERS_OF_ALL),
     "sla.policies": ("/sla/policies", None, PROCESS_READERS),
@@ -198,6 +218,14 @@ CATALOGUE: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Routes on an item that is offered to the organisation acme without ra2: path, and what is sent."""
 
+ON_CHANGES: dict[str, Callable[[Api, str, str], Reply]] = {
+    "changes.conflicts": lambda api, login, number: api(login).get(f"/changes/{number}/conflicts"),
+    "changes.slots": lambda api, login, number: api(login).get(f"/changes/{number}/slots?duration=PT1H"),
+    "changes.risk": lambda api, login, number: api(login).get(f"/changes/{number}/risk"),
+    "changes.ask": lambda api, login, number: api(login).post("/changes/gate", {"change": number}),
+}
+"""Reading what the calendar says of a change."""
+
 NEEDS_CREATE = frozenset({"catalogue.order", "catalogue.attach"})
 
 OF_ITS_OWN = {
@@ -206,9 +234,22 @@ OF_ITS_OWN = {
     "approvals.delegate",
     "approvals.revoke",
     "sla.excuse",
+    "assignment.reject",
+    "on-call.rota",
+    "on-call.stand_in",
+    "on-call.stand_down",
+    "on-call.be_back",
     "catalogue.read_draft",
     "catalogue.ordered",
     *CATALOGUE,
+    *ON_CHANGES,
+    "changes.lift",
+    "changes.approve",
+    "changes.revoke",
+    "changes.make",
+    "changes.assess",
+    "changes.unsubscribe",
+    "changes.subscribed",
 }
 
 
@@ -324,6 +365,77 @@ def test_whose_a_delegation_is(api: Api) -> None:
     for login in EVERYONE - {"cm1"}:
         assert api(login).delete(f"/approvals/delegations/{given['id']}").status == 404, login
     assert api("cm1").delete(f"/approvals/delegations/{given['id']}").status == 204
+
+
+@pytest.mark.parametrize("endpoint", ON_CHANGES)
+def test_the_calendar_tells_of_a_change_to_those_who_see_it(api: Api, endpoint: str) -> None:
+    window = {"planned_start": "2026-03-03T08:00:00Z", "planned_end": "2026-03-03T10:00:00Z"}
+    number = api("g1").opens("change", fields=window)
+    assert api("g1").fires(number, "assign", group="network").status == 200
+    secret = api("g2").opens("change", fields=window)
+    assert api("g2").fires(secret, "assign", group="security").status == 200
+    for login in PEOPLE:
+        assert (ON_CHANGES[endpoint](api, login, number).status == 200) == (login in READERS_OF_ALL), login
+        assert (ON_CHANGES[endpoint](api, login, secret).status == 200) == (login == "g2"), login
+
+
+def test_who_assesses_and_who_uses_and_approves_models(api: Api) -> None:
+    questions = {"tested": "fully", "back_out": "minutes", "outage": "nobody", "experience": "often"}
+    number = api("ra1").opens("change")
+    version = next(each["version"] for each in api("ra1").get("/changes/models").items if each["name"] == "renew-certificate")
+    path = "/changes/models/renew-certificate"
+    for login in EVERYONE - {"cm1"}:
+        assert api(login).post(f"{path}/approval", {"version": version}).status == (204 if login == "cm2" else 403), login
+        assert api(login).delete(f"{path}/approval").status == (204 if login == "cm2" else 403), login
+    assert api("cm1").post(f"{path}/approval", {"version": version}).status == 204
+    for login in EVERYONE:
+        assert (api(login).post(f"{path}/changes", {}).status == 201) == (login in WORKERS), login
+        reply = api(login).post(f"/changes/{number}/risk", {"answers": questions})
+        assert (reply.status == 403) == (login not in WORKERS - {"int1"}), (login, reply.text)
+
+
+def test_whose_a_feed_and_a_freeze_are(api: Api) -> None:
+    feed = api("ra1").post("/changes/feeds", {}).json
+    for login in EVERYONE - {"ra1"}:
+        assert api(login).delete(f"/changes/feeds/{feed['id']}").status == 404, login
+    assert api(None).get(feed["path"]).status == 200
+    freeze = api("cm1").post("/changes/freezes", FREEZE).json["key"]
+    for login in EVERYONE - {"cm1", "cm2"}:
+        assert api(login).delete(f"/changes/freezes/{freeze}").status == 403, login
+    assert api("cm2").delete(f"/changes/freezes/{freeze}").status == 204
+
+
+def test_only_whose_an_assignment_is_turns_it_down(api: Api) -> None:
+    number = api.in_progress()
+    take_turns(api)
+    for login in EVERYONE - {"g1"}:
+        reply = api(login).post(f"/tickets/{number}/assignment/rejection", {"reason": "No time."})
+        assert reply.status == (403 if login in SEES["of ra1"] else 404), login
+    assert api("g1").post(f"/tickets/{number}/assignment/rejection", {"reason": "No time."}).status == 200
+
+
+def test_who_reads_a_rota_and_who_says_who_stands_in(api: Api) -> None:
+    take_turns(api)
+    seen = {login for login in EVERYONE if api(login).get("/on-call?group=network").status == 200}
+    assert seen == READERS_OF_ALL
+    assert all(api(login).get("/on-call?group=network").status == 403 for login in EVERYONE - seen)
+    for login in EVERYONE:
+        reply = api(login).post("/on-call/overrides", {"group": "network", "layer": "primary", "login": "g1", **WEEK})
+        assert reply.status == (201 if login in ("l1", "ad1") else 403), login
+    for login in EVERYONE - {"l1", "ad1"}:
+        assert api(login).delete("/on-call/overrides/1").status == (404 if login in WORKERS else 403), login
+    assert api("l1").delete("/on-call/overrides/1").status == 204
+
+
+def test_whose_an_absence_is(api: Api) -> None:
+    for login in EVERYONE:
+        reply = api(login).post("/absences", {"login": "g1", **WEEK})
+        assert reply.status == (201 if login in ("g1", "l1", "ad1") else 403), login
+    for login in EVERYONE - {"g1", "l1", "ad1"}:
+        assert api(login).delete("/absences/1").status == (404 if login in WORKERS else 403), login
+        assert api(login).get("/absences").items == []
+    assert len(api("l1").get("/absences").items) == 3
+    assert api("l1").delete("/absences/1").status == 204
 
 
 @pytest.mark.parametrize("endpoint", CATALOGUE)

@@ -294,6 +294,19 @@ def test_clocks_of_tickets_that_one_does_not_see_are_neither_listed_nor_counted(
     assert api("g1").get(query).items == []
 
 
+@pytest.mark.parametrize("month", ["0001-01", "1969-12", "2026-13", "10000-01"])
+def test_a_month_that_no_clock_has_seen_is_refused(api: Api, month: str) -> None:
+    assert api("g1").get(f"/sla/results?from={month}&to={month}").status == 422
+
+
+def test_a_time_before_all_clocks_cannot_be_taken_out(api: Api, clock: FrozenClock) -> None:
+    number = api.in_progress()
+    clock.advance(timedelta(hours=1))
+    reply = api("l1").post(f"/tickets/{number}/sla/corrections", {**correction(), "start": "0001-01-01T00:00:00+14:00"})
+    assert reply.pointers == {"/start": "too_early"}
+    assert api("l1").get(f"/tickets/{number}/sla").status == 200
+
+
 @pytest.mark.parametrize("within", ["soon", "8 business hours", "P2Y", "-PT1H", "P3000D"])
 def test_a_time_that_is_none_is_refused(api: Api, within: str) -> None:
     assert api("g1").get(f"/sla/at-risk?within={within}").pointers == {"/within": "invalid_value"}

@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 
 from itsm.app import Service, assemble
-from itsm.changes import queries, reading
+from itsm.changes import queries, reading, standard
 from itsm.changes.queries import Entry
 from itsm.changes.rules import Book, Period
 from itsm.people.access import SYSTEM, Channel
@@ -31,6 +31,7 @@ from tests.tickets.doing import Doing
 CALENDAR = """
 slots: {calendar: office-hours, step: 15 minutes, ahead: 30 days}
 depth: 3
+models: {routine: {title: Routine, fields: {risk: low}}, unproved: {title: Unproved}}
 windows:
   erp-sundays: {title: ERP stands still, services: [erp], calendar: sunday-night}
 freezes:
@@ -57,7 +58,7 @@ def period(day: int, start: int, end: int) -> Period:
 
 def book(text: str = CALENDAR) -> Book:
     """The calendar of a text, which must be sound."""
-    found, findings = reading.load_text(text, "changes.yaml", configuration().calendars)
+    found, _, findings = reading.load_text(text, "changes.yaml", configuration().calendars)
     assert findings == []
     return found
 
@@ -77,7 +78,7 @@ class Planning:
         """A standard change, which is authorised as soon as it is submitted; g1 is to carry it out."""
         implementer = more.pop("by", "g1")
         record = Doing(self.desk, "g1").create("change", more.pop("title", "Swap the switch"), **more)
-        Doing(self.desk, "g1").edit(record, change_type="standard", standard_model="routine")
+        Doing(self.desk, "g1").edit(record, change_type="standard", standard_model="routine", risk="low")
         Doing(self.desk, "g1").fire(record, "assign", group="network", assignee=implementer)
         return Doing(self.desk, "g1").fire(record, "submit")
 
@@ -116,6 +117,8 @@ def planning(database: Database, clock: FrozenClock, text: str = CALENDAR) -> Pl
         for key in ("app-1", "san-1", "far-1"):
             services.ensure_item(tx.session, key, key, "server")
     relate(service.desk)
+    with service.desk.transaction(actor(service.desk, "cm1"), Channel.API) as tx:
+        standard.approve(tx, "routine", standard.find(tx, "routine").version, "")
     return Planning(service, clock)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -172,13 +174,14 @@ def test_what_has_a_maintenance_window_is_changed_within_one_of_them(plan: Plann
 
 
 def test_a_window_that_ends_before_it_begins_is_refused_with_a_pointer_wherever_it_is_said(plan: Planning) -> None:
-    reversed_ = {"planned_start": stamp(at(3, 9)), "planned_end": stamp(at(3, 8))}
+    reversed_: dict[str, Any] = {"planned_start": stamp(at(3, 9)), "planned_end": stamp(at(3, 8))}
     doing, record = Doing(plan.desk, "g1"), plan.authorised()
-    for deed in (
+    deeds: list[Callable[[], object]] = [
         lambda: doing.create("change", "X", fields=reversed_),
         lambda: doing.edit(record, **reversed_),
         lambda: doing.fire(record, "schedule", **reversed_),
-    ):
+    ]
+    for deed in deeds:
         with pytest.raises(DeskError) as refused:
             deed()
         assert (refused.value.kind, refused.value.code) == (Kind.INVALID, "invalid_value")
@@ -221,7 +224,7 @@ def test_changes_one_after_the_other_or_of_nothing_in_common_are_in_nobodys_way(
 
 def test_a_change_out_of_sight_is_in_the_way_without_being_named(plan: Planning) -> None:
     hidden = Doing(plan.desk, "g2").create("change", "Canary", service="crm")
-    Doing(plan.desk, "g2").edit(hidden, change_type="standard", standard_model="routine")
+    Doing(plan.desk, "g2").edit(hidden, change_type="standard", standard_model="routine", risk="low")
     Doing(plan.desk, "g2").fire(hidden, "assign", group="security", assignee="g2")
     Doing(plan.desk, "g2").fire(hidden, "submit")
     plan.plan(hidden, TUESDAY, by="g2")
@@ -342,7 +345,7 @@ def test_the_gate_names_the_approvers_who_are_awaited(plan: Planning) -> None:
     record = Doing(plan.desk, "g1").create("change", "Open the firewall", fields={"justification": "Attack"})
     Doing(plan.desk, "g1").fire(record, "assign", group="network", assignee="g1")
     Doing(plan.desk, "g1").fire(record, "submit")
-    plans = {"risk": "low", "implementation_plan": "Swap.", "test_plan": "Ping.", "backout_plan": "Back."}
+    plans: dict[str, Any] = {"risk": "low", "implementation_plan": "Swap.", "test_plan": "Ping.", "backout_plan": "Back."}
     Doing(plan.desk, "g1").fire(record, "request_authorisation", **plans)
     ruling = asked(plan, record)
     assert ruling.answer is gate.Answer.WAIT

@@ -63,7 +63,7 @@ def test_a_clock_is_explained_in_words_from_the_promise_to_every_interval(
         "Incident resolved, run 1 (service level agreement): paused",
         "  We will have this working again within 41 hours 30 minutes of working time, counted from when this goes on. At the "
         "moment it waits, and the time does not count.",
-        "  Promised: 5 business days, for every ticket (row 4; ticket.type is incident).",
+        "  Promised: 5 business days, for whatever no row before it fits (row 4; ticket.type is incident).",
         "  Spent: 1 hour; left: 41 hours 30 minutes.",
         "    2026-03-02 10:00:00 to 2026-03-02 11:00:00: counts 1 hour, working time (in_progress, network, g1)",
         "    by state: in_progress 1 hour",
@@ -89,7 +89,9 @@ def test_what_falls_due_is_listed(command: Command, service: Service, clock: Fro
     clock.advance(timedelta(days=7, hours=2))
     told = json.loads(command("at-risk", "--within", "2 hours", "--kind", "sla", "--json").output)
     assert [(one["ticket"], one["clock"], one["left"]) for one in told] == [(number, RESOLUTION, "PT1H")]
-    assert f"{number}  Incident resolved: due 2026-03-09T12:00:00Z (left: PT1H), network" in command("at-risk").output
+    assert f"{number}  Incident resolved: 1 hour left, due 2026-03-09T12:00:00Z, network\n" in command("at-risk").output
+    clock.advance(timedelta(days=82, hours=8, seconds=7))
+    assert f"{number}  Incident resolved: 82 days 7 hours over, due 2026-03-09" in command("at-risk").output
     assert command("at-risk", "--within", "soon").exit_code == 2
 
 

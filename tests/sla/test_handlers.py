@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from itsm.app import Service
 from itsm.platform.database import Database
+from itsm.platform.sweeper import Sweeper
 from itsm.platform.time import FrozenClock
-from itsm.sla.handlers import CONDITION_FAILED, ENDED_IN_TIME, LIST, STALE, WARNING_OF_THE_PAST
-from itsm.sla.policy import Policy
+from itsm.sla.handlers import CONDITION_FAILED, ENDED_IN_TIME, LIST, STALE, TOO_LATE, WARNING_OF_THE_PAST
+from itsm.sla.policy import Happening, Policy
 from itsm.tickets import timeline
+from itsm.tickets.desk import Desk
 from itsm.tickets.records import Record
 from tests.service import actor
-from tests.sla.builders import cel
-from tests.sla.sweeping import HOURS, MINUTES, a_desk, a_promise, answers, armed, clocks, events, messages, notify, put, reached
+from tests.sla.builders import cel, on
+from tests.sla.sweeping import (
+    HOURS,
+    MINUTES,
+    a_desk,
+    a_promise,
+    answers,
+    armed,
+    clocks,
+    derived,
+    events,
+    joint,
+    kept,
+    messages,
+    notify,
+    put,
+    reached,
+    single,
+)
 from tests.tickets.doing import Doing, an_incident_in_progress
 
 WARN = notify("assignee", "requester")
@@ -120,6 +142,36 @@ def test_a_miss_that_ended_just_before_the_sweep_is_answered_all_the_same(databa
     assert armed(service.desk) == [], "what it never reached is not waited for"
 
 
+def test_a_clock_that_has_ended_tells_of_its_miss_and_does_nothing_else_to_the_ticket(
+    database: Database, clock: FrozenClock
+) -> None:
+    service = a_desk(database, clock, fired(a_promise("4 hours", at_100=[put(impact="extensive"), BROKEN]), "escalate"))
+    record = an_incident_in_progress(service.desk)
+    clock.advance(4 * HOURS + timedelta(seconds=1))
+    resolve(service, record)
+    service.sweeper.sweep()
+    (told,) = events(service.desk, "threshold_reached")
+    assert (told["breach"], told["left_out"]) == (True, TOO_LATE)
+    assert [row.payload["template"] for row in messages(service.desk)] == ["sla-breached"]
+    assert events(service.desk, "moved")[-1]["trigger"] == "resolve"
+    assert [one for one in events(service.desk, "acted", "refused") if "threshold" in one] == []
+    assert Doing(service.desk, "g1").read(record).values["impact"] != "extensive"
+
+
+def test_a_clock_that_its_own_threshold_sets_back_is_done_with(database: Database, clock: FrozenClock) -> None:
+    escalating = fired(a_promise("4 hours", at_75=[WARN], at_100=[BROKEN]), "escalate")
+    first, last = escalating.thresholds
+    promise = replace(escalating, thresholds=(replace(first, fire="escalate"), last), reset=on(Happening.ESCALATED))
+    service = a_desk(database, clock, promise)
+    record = an_incident_in_progress(service.desk)
+    clock.advance(5 * HOURS)
+    service.sweeper.sweep()
+    assert reached(service.desk) == ["75%"], "the run whose end was owed too has made way for another"
+    assert [(row.cycle, row.status) for row in clocks(service.desk)] == [(1, "cancelled"), (2, "running")]
+    assert [(row.cycle, row.due_at) for row in armed(service.desk)] == [(2, clock.now() + 3 * HOURS)]
+    assert Doing(service.desk, "g1").read(record).values["escalation_level"] == 1
+
+
 def test_a_clock_that_stops_at_the_very_instant_kept_its_promise(database: Database, clock: FrozenClock) -> None:
     service = a_desk(database, clock, a_promise("4 hours", at_100=[BROKEN]))
     record = an_incident_in_progress(service.desk)
@@ -199,6 +251,46 @@ def test_what_a_workflow_does_not_have_is_a_refusal_in_its_log_and_no_fault_of_t
     clock.advance(HOURS)
     service.sweeper.sweep()
     assert reached(service.desk) == ["75%", "100%"]
+
+
+def test_what_is_refused_keeps_the_news_from_nobody(database: Database, clock: FrozenClock) -> None:
+    service = a_desk(database, clock, fired(a_promise("4 hours", at_100=[put(flavour="mint"), BROKEN]), "escalate"))
+    record = an_incident_in_progress(service.desk)
+    clock.advance(4 * HOURS)
+    service.sweeper.sweep()
+    assert [one["code"] for one in events(service.desk, "refused")] == ["unknown_field"]
+    assert [row.payload["template"] for row in messages(service.desk)] == ["sla-breached"]
+    assert not Doing(service.desk, "g1").read(record).values.get("escalation_level"), "what would come after it is not done"
+
+
+@pytest.mark.parametrize("sweeper", [single, joint])
+def test_what_one_clock_brings_about_is_known_to_the_next_of_the_same_ticket(
+    database: Database, clock: FrozenClock, sweeper: Callable[[Desk], Sweeper]
+) -> None:
+    first = fired(a_promise("4 hours", at_100=[BROKEN]), "escalate")
+    second = replace(a_promise("4 hours", at_100=[WARN]), name="until-escalated", stop=on(Happening.ESCALATED))
+    service = a_desk(database, clock, first, second)
+    record = an_incident_in_progress(service.desk)
+    clock.advance(4 * HOURS)
+    sweeper(service.desk).sweep()
+    assert [(row.clock, row.status) for row in clocks(service.desk)] == [("resolution", "running"), ("until-escalated", "met")]
+    assert [(told["clock"], told["breach"]) for told in events(service.desk, "threshold_reached")] == [("resolution", True)]
+    assert [row.payload["clock"] for row in messages(service.desk)] == ["resolution"]
+    (derivation,) = derived(service.desk).values()
+    assert kept(service.desk, [record.id])[record.id] == derivation.standing
+
+
+@pytest.mark.parametrize("sweeper", [single, joint])
+def test_after_a_standstill_a_ticket_with_several_clocks_is_not_told_of_by_itself(
+    database: Database, clock: FrozenClock, sweeper: Callable[[Desk], Sweeper]
+) -> None:
+    second = replace(a_promise("4 hours", at_100=[BROKEN]), name="another")
+    service = a_desk(database, clock, a_promise("4 hours", at_100=[BROKEN]), second)
+    an_incident_in_progress(service.desk)
+    clock.advance(5 * HOURS)
+    sweeper(service.desk).sweep()
+    assert reached(service.desk) == ["100%", "100%"]
+    assert [row.payload.get("ticket") for row in messages(service.desk)] == [None]
 
 
 def test_of_several_thresholds_owed_at_once_everybody_is_told_the_last_only(database: Database, clock: FrozenClock) -> None:

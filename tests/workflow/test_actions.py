@@ -33,7 +33,7 @@ def said(value: object) -> object:
 
 def test_the_built_in_actions_are_those_of_the_language() -> None:
     assert set(BUILTIN_ACTIONS) == {
-        *("set", "clear", "assign", "comment", "notify", "escalate", "create_task"),
+        *("set", "clear", "assign", "comment", "notify", "escalate", "route", "create_task"),
         *("fulfil_order", "request_approval", "spawn", "link", "fire", "survey", "webhook"),
     }
 
