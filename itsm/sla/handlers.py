@@ -48,9 +48,6 @@ ENDED_IN_TIME: Final = "the clock stopped in time"
 WARNING_OF_THE_PAST: Final = "the clock has stopped"
 TOO_LATE: Final = "the clock has stopped"
 
-NOTIFY: Final = "notify"
-"""The action that tells people; all others do something to the ticket."""
-
 
 def handlers(desk: Desk, keeper: Keeper) -> Mapping[str, Handler]:
     """The handler of a clock's timer, for the sweeper."""
@@ -88,15 +85,10 @@ class _Owed:
             return CONDITION_FAILED
         return None
 
-    @cached_property
-    def news(self) -> tuple[Action, ...]:
-        """Whom it has told, and of what."""
-        return tuple(action for action in self.threshold.do if action.name == NOTIFY)
-
-    @cached_property
+    @property
     def deeds(self) -> tuple[Action, ...]:
-        """What else it does to the ticket: nothing any more once the clock has ended."""
-        return tuple(action for action in self.threshold.do if action.name != NOTIFY) if self.cycle.is_open else ()
+        """What it does to the ticket but for telling people: nothing any more once the clock has ended."""
+        return self.threshold.deeds if self.cycle.is_open else ()
 
     @property
     def fires(self) -> str | None:
@@ -106,7 +98,7 @@ class _Owed:
     @property
     def is_cut_short(self) -> bool:
         """Whether it would have done more, had the clock not ended."""
-        return not self.cycle.is_open and (self.threshold.fire is not None or self.news != self.threshold.do)
+        return not self.cycle.is_open and (self.threshold.fire is not None or bool(self.threshold.deeds))
 
     @cached_property
     def told(self) -> dict[str, Any]:
@@ -217,7 +209,7 @@ def _answer(tx: Tx, record: Record, owed: _Owed, tell: Tell) -> None:
         return
     if owed.is_cut_short:
         told["left_out"] = TOO_LATE
-    news, deeds = _carried_out(tx, record, owed.news), _carried_out(tx, record, owed.deeds)
+    news, deeds = _carried_out(tx, record, owed.threshold.news), _carried_out(tx, record, owed.deeds)
     if news.effects:
         told["effects"] = moves.told_effects(news.effects)
     records.append(tx, record, THRESHOLD_REACHED, told, internal=True)

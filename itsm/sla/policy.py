@@ -21,6 +21,9 @@ from itsm.worktime.duration import Duration
 ALWAYS: Final = "always"
 """The calendar that plain durations run in, whatever else is configured under this name."""
 
+NOTIFY: Final = "notify"
+"""The action that tells people; all others do something to the ticket."""
+
 
 class Kind(StrEnum):
     """Who promised: the desk to users, a group to the others, a supplier to the desk (ITIL 4, service level management)."""
@@ -105,7 +108,8 @@ class Threshold:
     """A point on the way: a `share` of the target, or so far `before` or `after` the due instant. One of the three is set.
 
     `label` is its name for good, however it was spelt: `75%`, `due - 30 minutes`. `do` are the engine's actions; `fire` a
-    transition of the ticket itself, by the desk.
+    transition of the ticket itself, by the desk. Of `do`, `news` tell people and `deeds` do something to the ticket; the same
+    tuples each time, for what a workflow compiles of them is kept by their identity.
     """
 
     label: str
@@ -116,6 +120,12 @@ class Threshold:
     do: tuple[Action, ...] = ()
     fire: str | None = None
     condition: Compiled | None = None
+    news: tuple[Action, ...] = field(init=False, repr=False, compare=False)
+    deeds: tuple[Action, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "news", tuple(action for action in self.do if action.name == NOTIFY))
+        object.__setattr__(self, "deeds", tuple(action for action in self.do if action.name != NOTIFY))
 
     @property
     def is_warning(self) -> bool:

@@ -33,7 +33,7 @@ def upgrade() -> None:
     op.create_table(
         "sla_standings",
         of_ticket(),
-        sa.Column("version_id", sa.BigInteger, sa.ForeignKey("sla_versions.id"), nullable=True),
+        sa.Column("version_id", ID, sa.ForeignKey("sla_versions.id"), nullable=True),
         sa.Column("state", sa.Text, nullable=False),
     )
     op.create_table(
@@ -61,7 +61,7 @@ def upgrade() -> None:
 def of_ticket() -> sa.Column[int]:
     """The ticket, whose row may be written after this one in the same transaction."""
     ticket = sa.ForeignKey("tickets.id", deferrable=True, initially="DEFERRED")
-    return sa.Column("ticket_id", sa.BigInteger, ticket, primary_key=True, autoincrement=False)
+    return sa.Column("ticket_id", ID, ticket, primary_key=True, autoincrement=False)
 
 
 def downgrade() -> None:

@@ -20,6 +20,7 @@ from itsm.platform.errors import DeskError
 from itsm.platform.work import OutboxMessage
 from itsm.services import commands as services
 from itsm.tickets import moves, projection, records
+from itsm.workflow.case import Effect
 from tests.assignment.conftest import Make
 from tests.assignment.desk import TEAM, Assigning, use
 from tests.tickets.doing import Doing
@@ -258,3 +259,17 @@ def test_the_log_alone_tells_who_has_a_ticket(make: Make) -> None:
         desk.opens()
     desk.reject(desk.opens(), "n1")
     assert projection.verify(desk.desk.database) == []
+
+
+def test_the_action_route_sends_a_ticket_where_the_table_says_and_leaves_what_is_over(make: Make) -> None:
+    desk = make("rules: [{name: rest}]")
+    waiting, over = desk.opens(), desk.opens()
+    Doing(desk.desk, "ra1").fire(over, "cancel", "It was the cable.")
+    use(desk.desk, TURNS)
+    for record in (waiting, over):
+        with desk.desk.transaction(SYSTEM, Channel.TIMER) as tx:
+            held = records.load(tx, record.number)
+            desk.desk.effects["route"](tx, held, Effect("route", {"keep": "nothing"}))
+            moves.settle(tx, held)
+    assert desk.assignee(waiting) == "n1"
+    assert desk.told(over, "routed") == []
