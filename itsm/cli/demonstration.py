@@ -426,7 +426,10 @@ class _Simulation:
         ]
 
         def implement() -> None:
-            self._take(number, Step(agent, "implement"))
+            try:
+                self._take(number, Step(agent, "implement"))
+            except DeskError:  # in the freeze, or put off
+                return
             self._follow(number, steps)
 
         self._plan(start + timedelta(minutes=10), implement)

@@ -10,8 +10,10 @@ from typing import Final
 
 from itsm.sla.policy import ALWAYS, Agreement, Threshold
 from itsm.sla.standing import Cycle, Status
+from itsm.worktime.calendar import Calendar
 from itsm.worktime.duration import Duration
 from itsm.worktime.layout import to_instant, to_micros
+from itsm.worktime.timeline import BeyondCalendarError
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -40,12 +42,20 @@ def used_up(agreement: Agreement, cycle: Cycle, length: int) -> int | None:
     for one in cycle.counted:
         calendar = agreement.calendar(one.calendar)
         if one.end is None:
-            return calendar.add_micros(one.start, left)
+            return _added(calendar, one.start, left)
         worked = calendar.elapsed_micros(one.start, one.end)
         if worked >= left:
-            return calendar.add_micros(one.start, left)
+            return _added(calendar, one.start, left)
         left -= worked
     return None
+
+
+def _added(calendar: Calendar, start: int, length: int) -> int | None:
+    """When so much has been worked; None if that lies beyond the years the calendar knows, as where it hardly ever opens."""
+    try:
+        return calendar.add_micros(start, length)
+    except BeyondCalendarError:
+        return None
 
 
 def reached_at(agreement: Agreement, cycle: Cycle, threshold: Threshold) -> int | None:

@@ -379,7 +379,7 @@ def _threshold(run: _Run) -> None:
 def _corrected(run: _Run) -> None:
     """A time that counted is not to count: it is cut out, and stands among the corrections with its reason."""
     payload = run.moment.payload
-    cycle = run.standing.cycles.get((payload["clock"], payload["part"], payload["cycle"]))
+    cycle = run.standing.latest(payload["clock"], payload["part"])  # told anew, it may have another number
     if cycle is None or not cycle.is_open:
         return
     start, end = payload["start"], payload["end"]
@@ -403,7 +403,7 @@ def _without(stretch: Stretch, start: int, end: int) -> Iterable[Stretch]:
 def _excused(run: _Run) -> None:
     payload = run.moment.payload
     cycle = run.standing.cycles.get((payload["clock"], payload["part"], payload["cycle"]))
-    if cycle is not None:
+    if cycle is not None and cycle.status is Status.MISSED:  # told anew, it may be another, or no miss
         correction = Correction(run.moment.at, run.moment.actor, payload["reason"])
         run.put(replace(cycle, corrections=(*cycle.corrections, correction)))
 

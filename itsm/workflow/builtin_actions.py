@@ -128,8 +128,8 @@ class Notify(Form):
 class Escalate(Form):
     """Sets the ticket on a ladder of escalation: `escalate: {ladder: standard}`. They are in `config/escalation.yaml`.
 
-    Its steps tell one after the other, until somebody acknowledges or the ticket is resolved. A ladder that is under way already
-    is not begun again.
+    Its steps tell one after the other, until somebody acknowledges or the ticket is resolved. A ladder that is under way
+    already is not begun again.
     """
 
     ladder = Name(Noun.LADDER, required=True)

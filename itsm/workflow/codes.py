@@ -57,6 +57,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "unknown-rule": "A rule of approval is any, all or {at_least: n}.",
         "unknown-relation": "There is no relation to a ticket of this name.",
         "unknown-link": "There is no kind of link of this name.",
+        "unknown-keep": "What a routing keeps of where a ticket lies is nothing or group.",
         "unknown-visibility": "A comment is internal or public.",
         "unknown-placeholder": "Nothing of this name can stand in braces in a template.",
     }

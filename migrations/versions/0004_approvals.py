@@ -122,9 +122,7 @@ def rebuild_questions(more: list[sa.Column[object] | sa.Column[int] | sa.UniqueC
         sa.Column("decision", sa.Text, nullable=True),
         sa.Column("decided_at", INSTANT, nullable=True),
         sa.Column("comment", sa.Text, nullable=True),
-        sa.CheckConstraint(
-            "decision IS NULL OR decision IN ('approve', 'reject', 'void')", name=op.f("ck_approvals_decision")
-        ),
+        sa.CheckConstraint("decision IS NULL OR decision IN ('approve', 'reject', 'void')", name=op.f("ck_approvals_decision")),
         *more,
     )
     listed = ", ".join(OLD)

@@ -22,8 +22,8 @@ def test_an_unknown_address_is_a_problem_too(api: Api) -> None:
     for path in (
         "/nope",
         "/tickets/INC0000001/nope",
-        "/catalog",
-        "/tickets/INC0000001/sla",
+        "/catalogue",
+        "/tickets/INC0000001/sla/nope",
         "/api/",
         "/api/v2/me",
         "/metrics/x",

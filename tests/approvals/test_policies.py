@@ -153,7 +153,7 @@ def test_the_workflow_hears_when_there_are_too_few_and_they_are_asked_once_there
     with desk.desk.database.session() as session:
         beta = "(SELECT id FROM organisations WHERE key = 'beta')"
         session.script(f"UPDATE users SET organisation_id = {beta} WHERE login LIKE 'ap_'")
-    desk.pass_time(minutes=15)
+    desk.pass_time(hours=1)
     assert desk.awaited(record) == ["ap1", "ap2", "ap3"]
     assert ("approval-requested", "ap2") in desk.messages(record)
 
@@ -177,7 +177,7 @@ def test_a_question_passes_on_when_its_holder_is_shut_out_or_loses_his_role(make
     desk.people(people.deactivate, "ap1")
     desk.people(lambda session, *rest: people.set_roles(session, desk.desk.roles, "ap2", frozenset({"requester"}), *rest))
     desk.people(ties.set_manager, "ap2", "ap3")
-    desk.pass_time(minutes=15)
+    desk.pass_time(hours=1)
     assert desk.awaited(record) == ["ap3", "boss"]
     desk.approve(record, "boss")
     assert desk.approve(record, "ap3").state == "approved"
@@ -193,7 +193,7 @@ def test_where_nobody_can_step_in_it_is_said_once_and_nothing_is_approved(make: 
     record = desk.request("p")
     desk.people(people.deactivate, "chief")
     for _ in range(3):
-        desk.pass_time(minutes=15)
+        desk.pass_time(hours=1)
     assert desk.story(record).count("too_few_approvers") == 1
     assert desk.state(record) == "awaiting_approval"
 

@@ -193,7 +193,7 @@ def test_who_works_on_a_part_does_not_decide_on_the_whole(desk: Approving) -> No
     with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
         commands.add_task(tx, record.number, "Find a price", "", {"group": "network", "assignee": "ap1"})
     assert code(lambda: desk.approve(record, "ap1")) == "own_ticket"
-    desk.pass_time(minutes=15)
+    desk.pass_time(hours=1)
     assert desk.awaited(record) == ["boss"]
 
 
@@ -334,7 +334,7 @@ def test_who_has_lost_his_role_decides_nothing_and_his_question_goes_to_another(
     record = desk.request("one")
     desk.people(lambda session, *rest: people.set_roles(session, desk.desk.roles, "ap1", frozenset({"requester"}), *rest))
     assert code(lambda: desk.approve(record, "ap1")) == "forbidden"
-    desk.pass_time(minutes=15)
+    desk.pass_time(hours=1)
     assert desk.awaited(record) == ["boss"]
     assert desk.approve(record, "boss").state == "approved"
 

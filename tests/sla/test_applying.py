@@ -162,3 +162,20 @@ def test_applying_an_agreement_never_touches_a_result_and_twice_is_as_good_as_on
         assert sum(one.is_open for (_, p, _), one in applied_.cycles.items() if p == part) <= 1
     cut = min(later, len(tail))
     assert derive(find, [*head, once, *tail[:cut], once, *tail[cut:]]) == derive(find, [*head, once, *tail])
+
+
+def test_time_that_was_taken_out_stays_out_whatever_number_the_run_has_when_it_is_told_anew() -> None:
+    story = Story.opened(NINE).moved(NINE + HOUR, "resolved").moved(NINE + 2 * HOUR, "work")
+    story.corrected(NOON + HOUR, NINE + 2 * HOUR, NOON, cycle=2)
+    derived = applied(story, a_policy("9 hours", reset=on("reopened")), a_policy("9 hours", stop=on("closed")))
+    (cycle,) = [cycle for cycle in derived.cycles.values() if cycle.is_open]
+    assert [(one.start, one.end) for one in cycle.counted] == [(NINE, NINE + 2 * HOUR), (NOON, None)]
+    assert len(cycle.corrections) == 1
+
+
+def test_the_excuse_of_a_miss_excuses_no_run_that_is_told_anew_and_open() -> None:
+    story = Story.opened(NINE).moved(NOON, "resolved").excused(NOON + HOUR).moved(NOON + 2 * HOUR, "work")
+    derived = applied(story, a_policy("2 hours", reset=on("reopened")), a_policy("90 hours", stop=on("closed")))
+    (cycle,) = [cycle for cycle in derived.cycles.values() if cycle.is_open]
+    (result,) = [cycle for cycle in derived.cycles.values() if not cycle.is_open]
+    assert (result.excused is not None, cycle.excused) == (True, None)

@@ -13,11 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from itsm.sla import measure
-from itsm.sla.policy import Threshold
+from itsm.sla.policy import Agreement, Threshold
 from itsm.sla.standing import Cycle, Status, Stretch, Target
 from itsm.worktime.duration import Duration
 from itsm.worktime.layout import to_instant, to_micros
-from tests.worktime.build import seeded
+from tests.worktime.build import a_calendar, seeded
 
 from .builders import HERE, HOUR, MINUTE, Clock, Story, a_goal, a_policy, an_agreement, at, on, the_clock, told_by
 
@@ -38,6 +38,14 @@ def test_thresholds_are_owed_in_the_order_of_their_instants() -> None:
         ("100%", NINE + 4 * HOUR),
         ("due + 1 hour", NINE + 5 * HOUR),
     ]
+
+
+def test_a_target_that_never_ends_is_never_due_and_hinders_nothing_else() -> None:
+    agreement = Agreement({}, {"once": a_calendar(weekly={}, exceptions={"2026-03-02": ["09:00-12:00"]})})
+    cycle = Cycle("c", "", 1, 1, Status.RUNNING, NINE, Target(0, "4 hours", "once", 4 * HOUR), (Stretch(NINE, None, "once"),))
+    assert measure.due(agreement, cycle) is None
+    assert measure.spent(agreement, cycle, TUESDAY) == 3 * HOUR
+    assert measure.used_up(agreement, cycle, 3 * HOUR) == NOON
 
 
 def test_thresholds_of_one_instant_are_owed_in_the_order_in_which_they_are_written() -> None:

@@ -126,7 +126,7 @@ def test_one_compiled_condition_serves_many_threads() -> None:
         ("tasks.open == 0 && impact != null", 20, "There is no name “impact”.", "Did you mean ticket.impact?"),
         ("ticket.state == done", 17, "There is no name “done”.", 'A value is written in quotes: "done".'),
         ("ticket.answer == None", 18, "There is no name “None”.", "Write null."),
-        ("approvals.denied > 0", 1, "There is no name “approvals.denied”.", "There are: approvals.approved, approvals.deciders"),
+        ("approvals.denied > 0", 1, "There is no name “approvals.denied”.", "There are: approvals.approved"),
         ("ticket.title.size > 3", 1, "There is no “ticket.title.size”: ticket.title is text.", None),
         ("ticket.title.contain('x')", 14, "There is no function “contain”.", "Did you mean contains?"),
         ("has(ticket.rush)", 1, "There is no function “has”.", "Write “… != null”."),

@@ -25,13 +25,26 @@ _WEEK: Final = tuple(datetime(2026, 3, 2, tzinfo=UTC) + timedelta(hours=3 * step
 
 @rule("target-nobody-can-meet", Severity.ERROR)
 def target_nobody_can_meet(subject: Subject) -> Iterator[Fault]:
-    """A target counts the working time of a calendar that never opens."""
+    """A target counts the working time of a calendar that never opens, or too seldom."""
     for clock in subject.clocks.values():
         for goal in clock.policy.goals:
             calendar = subject.agreement.calendars.get(goal.hours.default)
-            if goal.target.needs_calendar and calendar is not None and calendar.is_empty:
-                message = f"“{goal.target}” counts the working time of “{goal.hours.default}”, which never opens."
+            if goal.target.needs_calendar and calendar is not None and (why := _why_never(calendar, goal.target)):
+                message = f"“{goal.target}” counts the working time of “{goal.hours.default}”, which {why}."
                 yield Fault(goal.at, message, "Give the calendar hours, or name another.")
+
+
+def _why_never(calendar: Calendar, target: Duration) -> str | None:
+    """Why a target in a calendar has no end; None if it has."""
+    if calendar.is_empty:
+        return "never opens"
+    if not any(calendar.weekly):
+        return "opens on single dates only: after the last of them no promise has an end"
+    try:
+        _due(calendar, target, _WEEK[0])
+    except DeskError:
+        return "opens so seldom that this never ends"
+    return None
 
 
 @rule("underpins-too-long", Severity.ERROR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from itsm.sla.check import check
@@ -16,6 +17,7 @@ from itsm.workflow.findings import Finding
 from itsm.worktime.calendar import Calendar, always
 from itsm.worktime.intervals import Interval
 from tests.workflow.check import bench
+from tests.worktime.build import a_calendar
 
 _DAY: Final = (Interval.parse("09:00-17:00"),)
 _LONG: Final = (Interval.parse("07:00-20:00"),)
@@ -24,6 +26,8 @@ CALENDARS: Final = {
     "office-hours": Calendar("office-hours", "UTC", (*(_DAY,) * 5, (), ())),
     "long-hours": Calendar("long-hours", "UTC", (*(_LONG,) * 5, (), ())),
     "never": Calendar("never", "UTC", ((),) * 7),
+    "once": a_calendar("UTC", {}, exceptions={"2026-12-24": ["08:00-12:00"]}),
+    "seldom": a_calendar("UTC", {"mon": ["08:00-08:01"]}, standard=timedelta(hours=8)),
     "always": always(),
 }
 WORDS: Final = replace(bench.WORDS, calendars=frozenset(CALENDARS), workflows=frozenset({"errand", "parcel"}))

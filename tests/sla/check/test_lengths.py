@@ -25,6 +25,11 @@ def test_a_calendar_that_never_opens_keeps_no_promise() -> None:
     assert "4 target-nobody-can-meet" in told(policy(calendar="never"))
 
 
+@pytest.mark.parametrize("calendar", ["once", "seldom"])
+def test_a_calendar_that_hardly_ever_opens_keeps_none_either(calendar: str) -> None:
+    assert "4 target-nobody-can-meet" in told(policy(calendar=calendar, goals="[{target: 200 business days}]"))
+
+
 def test_elapsed_time_needs_no_calendar_that_opens() -> None:
     assert told(policy(calendar="never", goals="[{target: 4 hours}]")) == []
 
