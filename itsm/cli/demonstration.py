@@ -329,7 +329,7 @@ class _Simulation:
         yield timedelta(hours=30), urgent(STILL_WAITING, "noor", [*taken, waiting])
         yield timedelta(hours=5), urgent(ALREADY_LATE, "noor", taken)
         yield timedelta(hours=3, minutes=20), urgent(NEARLY_LATE, "noor", taken)
-        yield timedelta(minutes=12), urgent(JUST_REPORTED, "noor", [])
+        yield timedelta(minutes=6), urgent(JUST_REPORTED, "noor", [])
 
     def _request(self) -> None:
         story = self.chance.choice(REQUESTS)

@@ -15,12 +15,14 @@ import sqlalchemy as sa
 
 from itsm.people.access import Actor, Channel, Permission, require
 from itsm.platform.database import Prepared, Session
-from itsm.platform.errors import DeskError
+from itsm.platform.errors import DeskError, Kind
 from itsm.platform.time import to_micros
+from itsm.sla import measure
 from itsm.sla.keeping import Keeper
 from itsm.sla.models import SlaStanding
 from itsm.sla.moments import APPLIED
-from itsm.sla.replay import Told, derive
+from itsm.sla.replay import Find, Told, derive
+from itsm.sla.standing import Standing
 from itsm.tickets import moves, records
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.models import Ticket, TicketEvent
@@ -78,24 +80,41 @@ def apply_to_open(
 
 
 def move(tx: Tx, keeper: Keeper, ticket_id: int, version: int, reason: str) -> bool:
-    """Move one ticket to an agreement; whether it was open and under another."""
+    """Move one ticket to an agreement; whether it was open and under another.
+
+    Raises `DeskError` (`thresholds_owed`) while the clock process still owes an answer under the old one: a breach that has
+    happened must not get lost between the two.
+    """
     record = records.load_by_id(tx, ticket_id)
     if record is None or record.category == Category.CLOSED.value:
         return False
-    was = keeper.standing(tx, record).version
+    standing = keeper.standing(tx, record)
+    was = standing.version
     if was == version:
         return False
+    find = keeper.agreements.finder(tx.session)
+    if _owes(find, standing, to_micros(tx.now)):
+        detail = f"{record.number} has reached a threshold that is not answered yet; let the clock do so first."
+        raise DeskError(Kind.CONFLICT, "thresholds_owed", detail)
     story = _story(tx.session, ticket_id)
     payload: dict[str, Any] = {"version": version, "from": was, "reason": reason}
     records.append(tx, record, APPLIED, payload, internal=True)
     said = record.pending[-1]
-    find = keeper.agreements.finder(tx.session)
     derived = derive(find, [*story, (to_micros(said.at), said.kind, said.actor, said.payload)])
     moves.settle(tx, record)
     had = {key: cycle for key, cycle in derive(find, story).cycles.items() if not cycle.is_open}
     touched = [cycle for key, cycle in derived.cycles.items() if key not in had]
     keeper.put(tx, ticket_id, derived.standing, [(find(cycle.version)[0], cycle) for cycle in touched])
     return True
+
+
+def _owes(find: Find, standing: Standing, now: int) -> bool:
+    """Whether a threshold has been reached and not been answered."""
+    return any(
+        at <= now
+        for cycle in standing.cycles.values()
+        for at, _ in measure.outstanding(find(cycle.version)[0], cycle, standing.quiet_until)
+    )
 
 
 def _in_one(desk: Desk, actor: Actor, ticket_id: int, version: int, reason: str) -> bool:

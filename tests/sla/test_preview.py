@@ -200,6 +200,7 @@ def test_nothing_is_written(trial: Trial, clock: FrozenClock) -> None:
 
 def test_what_is_applied_is_what_was_told(trial: Trial, clock: FrozenClock) -> None:
     live_a_while(trial.service.desk, clock, 60)
+    trial.service.sweeper.sweep()
     then = trial.source()  # the shipped promises, another world
     told = {(each.ticket, each.clock, each.part): each for each in trial.what_if(then).shown}
     before, results = trial.due(), [row for row in trial.rows(_CLOCKS) if row.status not in OPEN]
@@ -213,6 +214,18 @@ def test_what_is_applied_is_what_was_told(trial: Trial, clock: FrozenClock) -> N
     assert seen
     assert seen == {key: (each.before, each.after) for key, each in told.items() if each.what is not What.RETARGETED}
     assert set(results) <= set(trial.rows(_CLOCKS))
+    assert trial.proved() == ()
+
+
+def test_a_breach_that_is_not_answered_yet_is_answered_before_its_ticket_is_moved(trial: Trial, clock: FrozenClock) -> None:
+    live_a_while(trial.service.desk, clock, 30)
+    clock.advance(timedelta(days=3))  # the clock process stands still
+    version = trial.publish(trial.source(CALM.replace("8 hours", "30 hours")))
+    owed = trial.apply(version).failed
+    assert owed
+    assert all("not answered yet" in why for why in owed.values())
+    trial.service.sweeper.sweep()
+    assert trial.apply(version).failed == {}
     assert trial.proved() == ()
 
 
