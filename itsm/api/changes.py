@@ -393,7 +393,7 @@ class GateShape(Shape):
     waiting_for = texts("Whose deed is awaited: logins, `group:KEY`, or `window` for a window that has not begun.")
 
 
-@changes.post("/changes/gate", policy=SIGNED_IN, body=GateForm(), answers={200: GateShape()}, changes=False, scope=Scope.READ)
+@changes.post("/changes/gate", policy=SIGNED_IN, body=GateForm(), answers={200: GateShape()}, changes=False)
 def ask(tx: Tx, body: GateBody) -> Answer:
     """Ask whether something may be deployed now: for pipelines.
 

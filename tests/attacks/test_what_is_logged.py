@@ -14,7 +14,7 @@ from itsm.api import create_api
 from itsm.platform.schema import Base
 from itsm.portal import create_portal
 from tests.api.world import INCIDENT, ROUTES, Api, Reply
-from tests.attacks.prey import BODIES, Prey, canary, paths, upload
+from tests.attacks.prey import BODIES, PERIOD, Place, Prey, canary, upload, where
 
 DEBUG_SWITCHES = {
     "FLASK_DEBUG": "1",
@@ -24,6 +24,9 @@ DEBUG_SWITCHES = {
     "PYTHONDEVMODE": "1",
     "DEBUG": "1",
 }
+
+FREE_TEXTS = ("title", "body", "comment", "note", "reason", "label")
+"""The members of bodies that people write as they please."""
 
 
 class Stumble:
@@ -54,13 +57,14 @@ def test_no_secret_and_no_confidence_is_logged(api: Api, caplog: pytest.LogCaptu
     prey = Prey(api)
     for login in ("rb1", "g2", "ra1", "g1", "cm1"):
         prey.canaries[f"token of {login}"] = api(login).token or ""
+    prey.canaries["key of a feed"] = prey.key
     prey.canaries["secret"] = api.desk.settings.secret.decode()
     prey.canaries["a token that is none"] = "itsm_" + canary()
     for number, login, file in ((prey.hidden, "g2", prey.hidden_file), (prey.own, "g1", prey.file)):
         for endpoint, route in ROUTES.items():
-            path = route.full_path.format(**paths(prey, number, file))
+            path = where(endpoint, prey, number, file)
             body = dict(BODIES.get(endpoint, {}))
-            body.update({name: prey.canaries["note"] for name in ("title", "body", "comment", "note") if name in body})
+            body.update({name: prey.canaries["note"] for name in FREE_TEXTS if name in body})
             send: dict[str, Any] = {"body": body or None}
             if route.upload:
                 send = {"data": upload(endpoint)}
@@ -75,6 +79,9 @@ def test_no_secret_and_no_confidence_is_logged(api: Api, caplog: pytest.LogCaptu
         ("g2", "PATCH", f"/tickets/{fresh}", {"title": prey.canaries["hidden title"]}),
         ("cm1", "POST", f"/approvals/{prey.question}/decision", {"decision": "reject", "comment": prey.canaries["note"]}),
         ("g2", "GET", f"/tickets?q={prey.canaries['hidden note']}", None),
+        ("g1", "POST", "/absences", {**PERIOD, "note": prey.canaries["why g1 is away"]}),
+        ("rb1", "POST", "/changes/feeds", {"label": prey.canaries["label of a feed"]}),
+        ("rb1", "GET", f"/changes/calendar.ics?key={prey.key}", None),
     ]
     failures = 0
     for login, method, path, body in flows:
@@ -100,11 +107,14 @@ def test_no_secret_and_no_confidence_is_logged(api: Api, caplog: pytest.LogCaptu
 def test_no_token_and_no_note_lies_in_queues_or_in_the_audit_log(api: Api, prey: Prey) -> None:
     """A-95: events, timers and outgoing messages hold digests and numbers, not what was said in confidence, and no token."""
     secrets = {
-        what: word for what, word in prey.canaries.items() if what in ("note", "hidden note", "hidden word", "hidden move")
+        what: word
+        for what, word in prey.canaries.items()
+        if what in ("note", "hidden note", "hidden word", "hidden move", "why g1 is away")
     }
     secrets |= {login: api(login).token or "" for login in ("rb1", "g2", "g1", "ra1")}
     everywhere = {login: api(login).token or "" for login in ("rb1", "g2", "g1", "ra1")} | {
-        "secret": api.desk.settings.secret.decode()
+        "secret": api.desk.settings.secret.decode(),
+        "key of a feed": prey.key,
     }
     with api.desk.database.engine.connect() as connection:
         for each in Base.metadata.sorted_tables:
@@ -129,17 +139,14 @@ def debugging(api: Api, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
 def test_a_forced_fault_is_told_by_its_number_alone_on_every_route(api: Api, debugging: FlaskClient) -> None:
     """A-96: with debugging switched on everywhere, each route that fails says a sentence and a number; so does the portal."""
     token = api("ad1").token
-    number = api("ra1").opens()
+    place = Place(api)
 
     def stumble(_: str) -> None:
         raise ZeroDivisionError("canary: at /srv/secret.py")
 
     failed = 0
     for endpoint, route in ROUTES.items():
-        more = {"delegation_id": 1, "item": "laptop", "key": "laptop-17", "kind": "runs_on", "other": "workplace"}
-        path = route.full_path.format(
-            number=number, attachment_id=1, link_id=1, login="g1", approval_id=1, name="incident", version="0", **more
-        )
+        path = where(endpoint, place, place.own, "x/1")
         sent = {"json": BODIES[endpoint]} if endpoint in BODIES else {}
         send: dict[str, Any] = {"data": upload(endpoint)} if route.upload else sent
         api.desk.database.on_statement = stumble
