@@ -415,7 +415,7 @@ def test_its_statements_walk_the_index_of_what_is_due(database: Database, clock:
         if database.is_postgresql:
             driver.execute("SET LOCAL enable_seqscan = off")  # or it reads a table of one page whole
             driver.execute("SET LOCAL enable_bitmapscan = off")
-            driver.execute("SET LOCAL enable_mergejoin = off")  # or, at times, it sorts the fifty claimed rows by id to join them
+            driver.execute("SET LOCAL enable_mergejoin = off")  # or it sorts the claimed rows to join them
         driver.execute(f"EXPLAIN {'' if database.is_postgresql else 'QUERY PLAN '}{compiled.sql}", arguments)
         plan = "\n".join(str(column) for row in driver.fetchall() for column in row)
     assert "ix_timers_due" in plan
