@@ -34,6 +34,9 @@ from itsm.tickets import due
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.records import Record
 
+IMPATIENCE_SECONDS = 0.1
+"""How often a process whose fate is sealed looks for work: of two that look each second, the later may never find any."""
+
 POINTS = CLAIMED, MIDWAY, BEFORE_COMMIT, COMMITTED = ("claimed", "midway", "before the commit", "committed")
 Result = TypeVar("Result")
 
@@ -50,13 +53,18 @@ class Fate:
     point: str | None = None
     held: Sequence[TimerRow] = ()
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is told to die or to stop, and has had no claim since."""
+        return self.doomed.is_set() or self.to_stop.is_set()
+
     def meet(self, rows: Sequence[TimerRow], work: Callable[[], Result]) -> Result:
         """Do the work of a claim, if fate lets us."""
         if self.to_stop.is_set():
             self.to_stop.clear()
             self.write("stop", CLAIMED, rows)
             with self.desk.database._taking_turns(write=True):  # no thread of ours sleeps with SQLite's one write in its hands
-                os.kill(os.getpid(), signal.SIGSTOP)
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # to the process, it may reach this thread too late
             return self.wake(rows, work)
         if self.doomed.is_set():
             self.held, self.point = rows, self.destined
@@ -140,7 +148,9 @@ def main() -> None:
     signal.signal(signal.SIGUSR2, lambda *_: fate.to_stop.set())
     wakeup = start_clock(service)
     told.ready.touch()
-    stopped.wait()
+    while not stopped.wait(IMPATIENCE_SECONDS):
+        if fate.is_sealed:
+            service.sweeper.sweep()
     service.sweeper.stop()
     wakeup.stop()
 
