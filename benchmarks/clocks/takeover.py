@@ -9,15 +9,16 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from benchmarks.clocks import checks
-from benchmarks.clocks.checks import Answer, Verdict
+from benchmarks.clocks.checks import Verdict
 from benchmarks.clocks.rig import Fleet, Member, Office, Stream, fleet, shuffled, wait_for
 from benchmarks.targets import Target
 from itsm.platform.database import Database
@@ -34,7 +35,7 @@ REST_SECONDS = 60.0
 
 @dataclass
 class Outcome:
-    """What a campaign came to. `takeovers` are the seconds from each death to the answers of what the dead had claimed."""
+    """What a campaign came to. `takeovers` are the seconds until what a victim held was in other hands."""
 
     verdict: Verdict
     points: Counter[str] = field(default_factory=Counter)
@@ -122,21 +123,24 @@ def _is_over(office: Office, clocks: Fleet, victim: Victim) -> bool:
 
 
 def measure(outcome: Outcome, fates: Sequence[dict[str, Any]]) -> None:
-    """From the journal of the victims: where they were struck, and how soon others did what they held."""
-    answers = checks.by_row(outcome.verdict.answers)
+    """From the journal of the victims: where they were struck, and how soon others took over what they held.
+
+    What the next victim held again when it was struck had been taken over by then.
+    """
+    struck: dict[tuple[Any, ...], list[datetime]] = defaultdict(list)
     for fate in fates:
         if fate["what"] == "woke":
             outcome.woke += 1
             outcome.woke_to_nothing += fate["point"] == "0"
             continue
         outcome.points[f"{fate['what']}, {fate['point']}"] += 1
-        struck = from_micros(fate["at"])
-        held = [answers.get((ticket, name, cycle, due)) for ticket, name, cycle, due in fate["held"]]
-        outcome.takeovers += [gap for answer in held if answer is not None and (gap := _after(answer, struck)) > 0]
-
-
-def _after(answer: Answer, instant: datetime) -> float:
-    return (answer.at - instant).total_seconds()
+        for row in fate["held"]:
+            struck[tuple(row)].append(from_micros(fate["at"]))
+    answers = checks.by_row(outcome.verdict.answers)
+    for row, instants in struck.items():
+        if row in answers:
+            taken_over = pairwise([*sorted(instants), answers[row].at])
+            outcome.takeovers += [gap for before, after in taken_over if (gap := (after - before).total_seconds()) > 0]
 
 
 def targets(what: str, outcome: Outcome) -> list[Target]:
