@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import conflicts, fill, load, overdue, standing, whatif
+from benchmarks import conflicts, fill, load, orders, overdue, standing, whatif
 from benchmarks.deeds import CLIENTS, Deeds
 from benchmarks.installing import WORKERS, installation
 from benchmarks.load import Figures
@@ -42,13 +42,18 @@ def main() -> None:
     arguments.add_argument("--sizes", default="1000,100000", help="how many tickets, the smallest first")
     arguments.add_argument("--only", choices=["sqlite", "postgresql"])
     arguments.add_argument("--seconds", type=float, default=2.0, help="for each measurement over HTTP")
+    arguments.add_argument(
+        "--armed", default="1000,1000000", help="beside how many armed timers others fall due, the fewest first"
+    )
+    arguments.add_argument("--due", type=int, default=10_000, help="how many of them")
     told = arguments.parse_args()
-    sizes = [int(size) for size in told.sizes.split(",")]
+    sizes, armed = ([int(count) for count in counts.split(",")] for counts in (told.sizes, told.armed))
     started_here = world.begin_run()
     targets: list[Target] = []
     try:
         for kind in [told.only] if told.only else ["sqlite", "postgresql"]:
             targets += bench(kind, sizes, told.seconds)
+            targets += beside_the_web(kind, armed, told.due)
     finally:
         if started_here:
             world.end_run()
@@ -76,7 +81,8 @@ def bench(kind: str, sizes: list[int], seconds: float) -> list[Target]:
     # The first start after an installation or a change compiles; it is the others that count.
     targets.append(Target(f"{kind}: start-up, s", min(each.started for each in measured.values()), most=2))
     targets.append(Target(f"{kind}: memory of web and clock, MiB", max(each.memory for each in measured.values()), most=200))
-    return targets + beside_the_web(kind, sizes)
+    print(f"\n{kind}, orders")
+    return [*targets, *orders.targets(kind, seconds)]
 
 
 def measure(kind: str, size: int, database: Database, home: Path, seconds: float) -> Measured:
@@ -115,20 +121,19 @@ def of_one_size(what: str, measured: Measured) -> list[Target]:
     return targets
 
 
-def beside_the_web(kind: str, sizes: list[int]) -> list[Target]:
-    """Sweeping with nothing due, importing, and proving the event log."""
+def beside_the_web(kind: str, armed: list[int], due: int) -> list[Target]:
+    """Sweeping with nothing due and with so many, beside so many armed timers; importing, and proving the event log."""
     print(f"\n{kind}, beside the web")
     targets = []
-    idle = {}
-    for size in sizes:
+    for size in armed:
         with installation(kind) as (database, _):
-            idle[size] = standing.idle_sweep(database, size)
-            print(f"  idle sweep with {size:>9,} timers armed{idle[size]:>9.2f} ms")
-        targets.append(Target(f"{kind}: idle sweep, {size:,} timers armed, ms", idle[size], most=2))
+            idle = standing.idle_sweep(database, size)
+            print(f"  idle sweep with {size:>9,} timers armed{idle:>9.2f} ms")
+        targets.append(Target(f"{kind}: idle sweep, {size:,} timers armed, ms", idle, most=2))
     rates = {}
-    for size in (sizes[0], sizes[-1]):
+    for size in (armed[0], armed[-1]):
         with installation(kind) as (database, _):
-            rates[size] = overdue.answered_per_second(database, size)
+            rates[size] = overdue.answered_per_second(database, size, due)
         found = rates[size]
         print(f"  thresholds beside {size:>12,} armed{found.per_second:>9,.0f} /s{found.processor_ms:>9.2f} CPU ms each")
     targets += overdue.targets_of_rates(kind, rates)

@@ -1,7 +1,12 @@
-"""Clients: so many of them at once, each on its own connection, for so long; what came back and how fast."""
+"""Clients: so many of them at once, each on its own connection, for so long; what came back and how fast.
+
+`run` asks as fast as it is answered, and finds out how much can be answered. `paced` asks so often, as people do who work on
+their tickets whether or not the desk is slow today, and finds out how long they wait.
+"""
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -65,6 +70,42 @@ def run(
     elapsed, taken = time.perf_counter() - begun, processor() - before
     for thread in threads:
         thread.join()
+    return _figures(latencies, sum(failed), elapsed, taken)
+
+
+def paced(port: int, token: str, clients: int, per_second: float, seconds: float, requests: Sequence[Request]) -> Figures:
+    """Ask so often, each request in turn, at even distances; a request that has to wait for a client counts as asked when it
+    was due, so that a desk which stands still is not spared the questions of that time. The processor time is not told.
+    """
+    latencies: list[list[float]] = [[] for _ in range(clients)]
+    failed = [0] * clients
+    turns, start = itertools.count(), threading.Barrier(clients + 1)
+    begun = [0.0]
+
+    def work(number: int) -> None:
+        client = Client(port, token)
+        requests[0](client, number)
+        start.wait()
+        start.wait()
+        while (due := (turn := next(turns)) / per_second) < seconds:
+            time.sleep(max(0.0, begun[0] + due - time.perf_counter()))
+            status = requests[turn % len(requests)](client, number)
+            latencies[number].append(time.perf_counter() - begun[0] - due)
+            failed[number] += status >= 400
+        client.close()
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    begun[0] = time.perf_counter()
+    start.wait()
+    for thread in threads:
+        thread.join()
+    return _figures(latencies, sum(failed), time.perf_counter() - begun[0], 0.0)
+
+
+def _figures(latencies: Sequence[Sequence[float]], failed: int, elapsed: float, taken: float) -> Figures:
     every = sorted(1000 * latency for each in latencies for latency in each)
     cuts = statistics.quantiles(every, n=100)
-    return Figures(len(every) / elapsed, cuts[49], cuts[94], cuts[98], len(every), sum(failed), 1000 * taken / len(every))
+    return Figures(len(every) / elapsed, cuts[49], cuts[94], cuts[98], len(every), failed, 1000 * taken / len(every))

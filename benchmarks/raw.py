@@ -1,14 +1,15 @@
-"""The limit: the very statements of a transition, with their very parameters, straight through the driver.
+"""The limit: the very statements of a request, with their very parameters, straight through the driver.
 
-Transitions are run through the web application while the SQL it sends to the driver is written down; then the driver alone runs
-the same statements again on a fresh copy of the same database, each transition in a transaction of its own, and nothing else.
+Requests (transitions, unless others are given) are run through the web application while the SQL it sends to the driver is
+written down; then the driver alone runs the same statements again on a fresh copy of the same database, those of each request
+in a transaction of their own, and nothing else.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,13 @@ class Raw:
     statements: float
 
 
-def raw_rate(database: Database, home: Path, token: str) -> Raw:
-    """How many transitions a second the driver alone can do on a copy of this database."""
-    written = _write_down(_copy(database, home), home, token)
+Ask = Callable[[str, str, dict[str, Any], dict[str, str]], Any]
+"""Sends one request to the web application: method, path, body, headers; its answer."""
+
+
+def raw_rate(database: Database, home: Path, token: str, requests: Callable[[Ask], None] | None = None) -> Raw:
+    """How many of these requests a second the driver alone can do on a copy of this database."""
+    written = _write_down(_copy(database, home), home, token, requests or _transitions)
     again = _copy(database, home)
     elapsed = _replay_postgresql(again, written) if database.is_postgresql else _replay_sqlite(again, written)
     if again.is_postgresql:
@@ -60,27 +65,35 @@ def _copy(database: Database, home: Path) -> Database:
     return Database(f"sqlite:///{file}")
 
 
-def _write_down(database: Database, home: Path, token: str) -> list[Transaction]:
-    """The statements of many HTTP transitions, by transaction."""
+def _write_down(database: Database, home: Path, token: str, requests: Callable[[Ask], None]) -> list[Transaction]:
+    """The statements of requests that change something, each request's as one transaction."""
     service = assemble(people.settings(database.url, home), people.configuration(), SystemClock(), database, people.processes())
     client = create_app(service).test_client()
     caller = {"Authorization": f"Bearer {token}"}
-    numbers = [f"INC{number:07d}" for number in range(2, 2 + 10 * TICKETS, 10)]
-    versions = {number: client.get(f"/api/v1/tickets/{number}", headers=caller).headers["ETag"] for number in numbers}
     written: list[Transaction] = []
-    with _listening(written):
-        for turn in range(TRANSITIONS):
-            number = numbers[turn % TICKETS]
+
+    def ask(method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> Any:
+        if method != "GET":
             written.append([])
-            answer = client.post(
-                f"/api/v1/tickets/{number}/transitions",
-                json=RESUME if turn // TICKETS % 2 else HOLD,
-                headers={**caller, "If-Match": versions[number], "Idempotency-Key": f"raw-{turn}"},
-            )
-            assert answer.status_code == 200, answer.text
-            versions[number] = answer.headers["ETag"]
+        with _listening(written if method != "GET" else [[]]):
+            answer = client.open(path, method=method, json=body or None, headers={**caller, **headers})
+        assert answer.status_code < 300, answer.text
+        return answer
+
+    requests(ask)
     database.dispose()
     return written
+
+
+def _transitions(ask: Ask) -> None:
+    """Some tickets, put on hold and taken up again by turns."""
+    numbers = [f"INC{number:07d}" for number in range(2, 2 + 10 * TICKETS, 10)]
+    versions = {number: ask("GET", f"/api/v1/tickets/{number}", {}, {}).headers["ETag"] for number in numbers}
+    for turn in range(TRANSITIONS):
+        number = numbers[turn % TICKETS]
+        body = RESUME if turn // TICKETS % 2 else HOLD
+        headers = {"If-Match": versions[number], "Idempotency-Key": f"raw-{turn}"}
+        versions[number] = ask("POST", f"/api/v1/tickets/{number}/transitions", body, headers).headers["ETag"]
 
 
 class _listening:  # noqa: N801  (reads as a phrase)

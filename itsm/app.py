@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from itsm.approvals import board as approval_board
 from itsm.approvals import check as approval_rules
 from itsm.approvals import commands as approvals
+from itsm.approvals import departures, stages
 from itsm.approvals import handlers as approving
 from itsm.approvals import reading as approval_policies
-from itsm.approvals import stages
 from itsm.approvals.policy import Book
 from itsm.approvals.table import Conditions
 from itsm.assignment import check as assignment_rules
@@ -26,11 +27,20 @@ from itsm.assignment.book import FILE as ASSIGNMENT
 from itsm.assignment.book import Book as AssignmentBook
 from itsm.assignment.table import Table
 from itsm.catalog import handlers as catalog
+from itsm.catalog import recurrences
 from itsm.changes import handlers as change_calendar
 from itsm.changes import reading as change_calendars
 from itsm.changes import standard as standard_changes
+from itsm.changes.authority import Authority
 from itsm.changes.risk import Guide
 from itsm.changes.rules import Book as ChangeCalendar
+from itsm.delivery import handlers as delivery
+from itsm.delivery import messages
+from itsm.delivery import reading as webhooks
+from itsm.delivery import relay as relays
+from itsm.delivery.endpoints import FILE as WEBHOOKS
+from itsm.delivery.endpoints import Endpoint, Endpoints
+from itsm.delivery.relay import Relay
 from itsm.people import roles
 from itsm.people.access import Channel, Roles
 from itsm.platform import migrate
@@ -61,10 +71,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A desk with the sweeper that does its due work."""
+    """A desk with the sweeper that does its due work, and the relay that delivers what it has to say."""
 
     desk: Desk
     sweeper: Sweeper
+    relay: Relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,7 @@ class Configuration:
     assignment: AssignmentBook
     changes: ChangeCalendar
     risk: Guide
+    webhooks: Mapping[str, Endpoint]
 
 
 def configure(settings: Settings) -> Configuration:
@@ -95,12 +107,14 @@ def configure(settings: Settings) -> Configuration:
     unsound += [*unread, *assignment_rules.examine(assignment)]
     changes, risk, misplanned = change_calendars.load_file(settings.config_dir / change_calendars.FILE, hours)
     unsound += misplanned
+    receivers, misnamed = webhooks.load_file(settings.config_dir / WEBHOOKS)
+    unsound += misnamed
     errors = [finding for finding in (*told, *more, *misplaced, *unsound) if finding.severity is Severity.ERROR]
     if errors:
         words = "\n".join(f"{error.at}: error {error.code}: {error.message}" for error in errors)
         raise DeskError(Kind.SETUP, "bad_configuration", words)
     held = roles.load(settings.config_dir / "roles.yaml")
-    return Configuration(vocabulary, hours, places, held, policies, ladders, assignment, changes, risk)
+    return Configuration(vocabulary, hours, places, held, policies, ladders, assignment, changes, risk, receivers)
 
 
 def build(settings: Settings, clock: Clock | None = None, *, database: Database | None = None) -> Service:
@@ -119,6 +133,7 @@ def assemble(
     read_agreement: Read | None = None,
 ) -> Service:
     """A desk from its parts; `processes` and `read_agreement` may be shared by desks of one configuration."""
+    endpoints = Endpoints(configuration.webhooks)
     keeper = Keeper(Agreements(read_agreement or sources.reader(configuration.vocabulary)))
     desk = Desk(
         database=database,
@@ -143,6 +158,7 @@ def assemble(
             catalog.ACTION: catalog.begin,
             escalation.ACTION: escalation.start,
             assigning.ACTION: assigning.route,
+            delivery.ACTION: delivery.call,
         },
         recipients={
             "approvers": approving.awaited,
@@ -153,26 +169,33 @@ def assemble(
         subscribers=(catalog.answer, approving.keep_up, assigning.answer, change_calendar.tell_override),
         guards=(change_calendar.guard, standard_changes.guard),
         observers=(keeper, change_calendar.observe),
+        preparers=(keeper.prepare,),
+        listeners=(departures.heard,),
         parts={
             Keeper: keeper,
             Book: configuration.approvals,
             Conditions: Conditions(),
             ChangeCalendar: configuration.changes,
             Guide: configuration.risk,
+            Authority: Authority(approval_board.question, approvals.decide, approval_board.standing),
             Ladders: Ladders(configuration.ladders),
             Table: Table(configuration.assignment),
+            Endpoints: endpoints,
         },
     )
     handlers = {
         **due.handlers(desk),
         **clocks.handlers(desk, keeper),
         stages.KIND: due.singly(desk, Channel.TIMER, approving.on_timer),
+        recurrences.KIND: recurrences.handler(desk),
         escalation.KIND: due.singly(desk, Channel.TIMER, escalation.due),
         handing.KIND: due.singly(desk, Channel.TIMER, assigning.due),
+        relays.KIND: due.singly(desk, Channel.TIMER, delivery.due),
     }
     sweeper = Sweeper(desk.database, clock, handlers, together=clocks.together(desk, keeper))
     desk.run_followup = sweeper.sweep_ticket
-    return Service(desk, sweeper)
+    relay = Relay(desk.database, clock, endpoints, settings.key(messages.PURPOSE), settings.base_url)
+    return Service(desk, sweeper, relay)
 
 
 def create_app(service: Service) -> Flask:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -50,24 +50,25 @@ class Fate:
     destined: str
     doomed: threading.Event = field(default_factory=threading.Event)
     to_stop: threading.Event = field(default_factory=threading.Event)
+    dying: threading.Lock = field(default_factory=threading.Lock)
     point: str | None = None
-    held: Sequence[TimerRow] = ()
+    claimed: Sequence[TimerRow] = ()
 
     @property
     def is_sealed(self) -> bool:
         """Whether it is told to die or to stop, and has had no claim since."""
         return self.doomed.is_set() or self.to_stop.is_set()
 
-    def meet(self, rows: Sequence[TimerRow], work: Callable[[], Result]) -> Result:
+    def meet(self, work: Callable[[], Result]) -> Result:
         """Do the work of a claim, if fate lets us."""
         if self.to_stop.is_set():
             self.to_stop.clear()
-            self.write("stop", CLAIMED, rows)
+            self.write("stop", CLAIMED)
             with self.desk.database._taking_turns(write=True):  # no thread of ours sleeps with SQLite's one write in its hands
                 signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # to the process, it may reach this thread too late
-            return self.wake(rows, work)
+            return self.wake(work)
         if self.doomed.is_set():
-            self.held, self.point = rows, self.destined
+            self.point = self.destined
         self.die_if(CLAIMED)
         result = work()
         if self.point is not None:  # the work may have had no point in its middle
@@ -75,7 +76,7 @@ class Fate:
             self.die_if(COMMITTED)
         return result
 
-    def wake(self, rows: Sequence[TimerRow], work: Callable[[], Result]) -> Result:
+    def wake(self, work: Callable[[], Result]) -> Result:
         """Go on with the work of a claim that may long be another's, and write down how much of it was still to be done."""
         done = 0
         try:
@@ -83,7 +84,7 @@ class Fate:
             done = result.count if isinstance(result, Done) else 1
             return result
         finally:  # what was lost is told by an exception where it is one timer, and by the count where there are several
-            self.write("woke", str(done), rows)
+            self.write("woke", str(done))
 
     def observe(self, tx: Tx, _record: Record) -> None:
         """What runs while the work is under way: at the saving of each ticket."""
@@ -98,17 +99,35 @@ class Fate:
     def die_if(self, point: str) -> None:
         """Die, if this is the point."""
         if self.point == point:
-            self.write("kill", point, self.held)
+            self.dying.acquire()  # for good: a second thread that is at this point at the same time does not die a second time
+            self.write("kill", point)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def write(self, what: str, point: str, rows: Sequence[TimerRow]) -> None:
-        """A line of the journal, on the disk when this returns."""
-        held = [[row.ticket_id, row.name, row.cycle, to_micros(row.due_at)] for row in rows]
+    def write(self, what: str, point: str) -> None:
+        """A line of the journal, on the disk when this returns: with the whole claim, not only what of it is at hand."""
+        held = [[row.ticket_id, row.name, row.cycle, to_micros(row.due_at)] for row in self.claimed]
         line = {"what": what, "pid": os.getpid(), "point": point, "at": to_micros(self.desk.clock.now()), "held": held}
         file = os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.write(file, orjson.dumps(line) + b"\n")
         os.fsync(file)
         os.close(file)
+
+
+class Watched(Sweeper):
+    """A sweeper that shows fate what it has claimed, and sweeps once at a time: who stops holds no other claim, and no lock."""
+
+    def __init__(self, fate: Fate, *parts: Any, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self._fate = fate
+        self._one = threading.Lock()
+
+    def sweep(self) -> int:
+        with self._one:
+            return super().sweep()
+
+    def _claim(self, ticket_id: int | None) -> list[TimerRow]:
+        self._fate.claimed = super()._claim(ticket_id)
+        return list(self._fate.claimed)
 
 
 def fated(service: app.Service, fate: Fate, lease: timedelta) -> app.Service:
@@ -117,14 +136,14 @@ def fated(service: app.Service, fate: Fate, lease: timedelta) -> app.Service:
     keeper = desk.part(Keeper)
 
     def singly(handler: Handler) -> Handler:
-        return lambda row: fate.meet([row], lambda: handler(row))
+        return lambda row: fate.meet(lambda: handler(row))
 
     def together(handler: BatchHandler) -> BatchHandler:
-        return lambda rows: fate.meet(rows, lambda: handler(rows))
+        return lambda rows: fate.meet(lambda: handler(rows))
 
     one = {kind: singly(each) for kind, each in clocks.handlers(desk, keeper).items()}
     many = {kind: together(each) for kind, each in clocks.together(desk, keeper).items()}
-    sweeper = Sweeper(desk.database, desk.clock, {**due.handlers(desk), **one}, lease=lease, together=many)
+    sweeper = Watched(fate, desk.database, desk.clock, {**due.handlers(desk), **one}, lease=lease, together=many)
     desk.observers = (*desk.observers, fate.observe)
     desk.run_followup = sweeper.sweep_ticket
     return replace(service, sweeper=sweeper)

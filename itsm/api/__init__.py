@@ -12,6 +12,7 @@ from itsm.api import documents, problems
 from itsm.api.approvals import approvals
 from itsm.api.assignment import assignment
 from itsm.api.attachments import attachments
+from itsm.api.callbacks import callbacks
 from itsm.api.catalog import catalog
 from itsm.api.changes import changes
 from itsm.api.comments import comments
@@ -20,8 +21,10 @@ from itsm.api.escalation import escalation
 from itsm.api.items import items
 from itsm.api.links import links
 from itsm.api.me import me
+from itsm.api.meetings import board
 from itsm.api.on_call import duty
 from itsm.api.operations import Measures, operations
+from itsm.api.recurrences import recurrences
 from itsm.api.routing import Route
 from itsm.api.services import services
 from itsm.api.sla import sla
@@ -51,7 +54,10 @@ RESOURCES: Final = (
     escalation,
     approvals,
     catalog,
+    recurrences,
     changes,
+    board,
+    callbacks,
     services,
     items,
     workflows,

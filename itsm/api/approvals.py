@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import fields
 
 from itsm.api.auth import SIGNED_IN
-from itsm.api.forms import Fault, Form, Text, words
+from itsm.api.forms import Fault, Form, Text, within_reach, words
 from itsm.api.representation import address
 from itsm.api.routing import PREFIX, Answer, Resource
 from itsm.api.shapes import Shape, addresses, instant, many, open_object, text, texts, whole
@@ -94,7 +94,8 @@ class Moment(fields.AwareDateTime):
     def __init__(self, about: str) -> None:
         naive = [Fault("invalid_value", "This must say its offset from UTC.")]
         told = {**words("a moment"), "invalid_awareness": naive}
-        super().__init__(format="iso", required=True, error_messages=told, metadata={"description": about})
+        metadata = {"description": about}
+        super().__init__(format="iso", required=True, validate=within_reach, error_messages=told, metadata=metadata)
 
 
 class DelegationForm(Form):

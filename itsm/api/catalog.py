@@ -34,7 +34,8 @@ from itsm.api.catalog_shapes import (
 )
 from itsm.api.representation import address
 from itsm.api.routing import PREFIX, Answer, Resource
-from itsm.catalog import commands, queries, rules, schema
+from itsm.catalog import bundles, commands, queries, rules, schema
+from itsm.catalog.bundles import Wanted
 from itsm.catalog.definition import Item
 from itsm.catalog.entitlement import Requester
 from itsm.catalog.queries import Listed, Order, Promise
@@ -153,7 +154,7 @@ def discard_draft(tx: Tx, item: str) -> Answer:
 def ordered(tx: Tx, number: str) -> Answer:
     """Read what a ticket was ordered with, as it was filled, under the version of the form of that day."""
     record, found = queries.order(tx, number)
-    return Answer(_order(record, found))
+    return Answer({**_order(record, found), "items": [_part(row) for row in queries.parts_of(tx, record, found)]})
 
 
 def _wanted(item: Item, query: CatalogQuery) -> bool:
@@ -180,7 +181,8 @@ def _offer(listed: Listed) -> dict[str, Any]:
 
 
 def _price(item: Item, charged: rules.Charge) -> dict[str, Any]:
-    return {**commands.priced(charged), "depends": rules.is_open(item, charged)}
+    unknown = item.sums_up and charged.once is None and charged.monthly is None
+    return {**bundles.priced(charged), "depends": unknown or rules.is_open(item, charged)}
 
 
 def _promise(promise: Promise | None) -> dict[str, Any] | None:
@@ -188,15 +190,28 @@ def _promise(promise: Promise | None) -> dict[str, Any] | None:
 
 
 def _form(tx: Tx, version: Version, who: Requester, given: Mapping[str, Any]) -> dict[str, Any]:
-    asked, reading = rules.offer(version.item, who, given, tx.now)
+    item = version.item
+    asked, reading = rules.offer(item, who, given, tx.now)
+    within = bundles.wanted(tx, item, who, reading.variables)[0] if item.parts else []
     return {
-        "item": version.item.key,
+        "item": item.key,
         "version": version.digest,
         "requested_for": who.login,
         "form": schema.form(asked),
-        "price": _price(version.item, rules.charge(version.item, reading.variables)),
-        "promise": _promise(queries.promise(tx, version.item)),
+        "items": [_wanted_part(each) for each in within],
+        "price": _price(item, bundles.charge(item, reading.variables, within)),
+        "promise": _promise(bundles.promise(tx, item, within)),
     }
+
+
+def _wanted_part(wanted: Wanted) -> dict[str, Any]:
+    item = wanted.version.item
+    return {"key": wanted.part.key, "item": item.key, "title": item.title, "price": _price(item, wanted.charged)}
+
+
+def _part(row: Any) -> dict[str, Any]:
+    told = {name: getattr(row, name) for name in ("key", "item", "title", "if_refused")}
+    return {**told, "version": row.digest}
 
 
 def _placed(record: Record) -> dict[str, Any]:

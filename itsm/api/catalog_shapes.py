@@ -200,6 +200,15 @@ class CatalogQuestionShape(Shape):
     currency = fields.String(metadata={"description": "The currency of amounts."})
 
 
+class CatalogPartShape(Shape):
+    """An item of a bundle, as it is ordered with these answers."""
+
+    key = text("Its name in the bundle.")
+    item = text("The key of the item.")
+    title = text("What it is.")
+    price = fields.Nested(CatalogPriceShape, required=True)
+
+
 class CatalogFormShape(Shape):
     """A form as it is, given some answers."""
 
@@ -207,6 +216,7 @@ class CatalogFormShape(Shape):
     version = text("The digest of the item's version.")
     requested_for = text("The login of whom it is for.")
     form = many(CatalogQuestionShape, "The questions that are asked, in their order.")
+    items = many(CatalogPartShape, "For a bundle, the items that are ordered with these answers.")
     price = fields.Nested(CatalogPriceShape, required=True)
     promise = fields.Nested(CatalogPromiseShape, required=True, allow_none=True)
 
@@ -218,6 +228,7 @@ class CatalogItemShape(CatalogOfferShape):
     requested_for = text("The login of whom it is for.")
     schema = open_object("What `answers` may be, as JSON Schema (draft 2020-12).")
     form = many(CatalogQuestionShape, "The questions that are asked at the beginning, in their order.")
+    items = many(CatalogPartShape, "For a bundle, the items that are ordered with what the form proposes.")
 
 
 class CatalogPlacedShape(Shape):
@@ -271,6 +282,16 @@ class CatalogOrderedPriceShape(Shape):
     monthly = text("What is charged by the month.", optional=True)
 
 
+class CatalogOrderedPartShape(Shape):
+    """An item of a bundle that was ordered with it, and is a request of its own in its turn."""
+
+    key = text("Its name in the bundle.")
+    item = text("The key of the item.")
+    title = text("What it is.")
+    version = text("The digest of the version that it was filled under.")
+    if_refused = text("What becomes of the rest where it is refused: `go_on`, `drop_after` or `cancel_all`.")
+
+
 class CatalogOrderShape(Shape):
     """What a ticket was ordered with."""
 
@@ -284,3 +305,4 @@ class CatalogOrderShape(Shape):
     promised_at = instant("By when it was promised.", optional=True)
     price = fields.Nested(CatalogOrderedPriceShape, required=True)
     answers = many(CatalogAnsweredShape, "Every question that was answered or computed, in the order of the form.")
+    items = many(CatalogOrderedPartShape, "For a bundle, the items that were ordered with it.")

@@ -146,7 +146,7 @@ def _parameters(route: Route, plugin: MarshmallowPlugin) -> Iterable[dict[str, A
             yield parameter
     if route.if_match:
         yield _header("If-Match", required=True)
-    if route.method == "POST":
+    if route.method == "POST" and route.policy.needs_token:
         yield _header("Idempotency-Key", required=False)
 
 
@@ -168,7 +168,7 @@ def _response(route: Route, shape: Shape | Media | None) -> dict[str, Any]:
 
 def _refusals(route: Route) -> dict[str, Any]:
     """The refusals that this route may give."""
-    kinds = [Kind.UNAVAILABLE]
+    kinds = [Kind.UNAVAILABLE, *route.refuses]
     if route.policy.needs_token:
         kinds += [Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.INVALID]
     if route.parameters:

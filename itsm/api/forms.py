@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final, NoReturn, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
@@ -18,6 +19,9 @@ from itsm.platform.errors import DeskError, FieldError, invalid
 LONGEST_KEY: Final = 200
 MOST_FIELDS: Final = 200
 """Members at most in an object of a ticket's own fields."""
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,12 @@ def words(kind: str) -> dict[str, Any]:
     """What a field says of a value that is missing or of another type."""
     wrong = [Fault("wrong_type", f"This member must be {kind}.")]
     return {"required": [Fault("required", "This member is required.")], "null": wrong, "invalid": wrong}
+
+
+def within_reach(instant: datetime) -> None:
+    """Raise a fault for an instant near the ends of what a datetime can be, where no span could be added or taken away."""
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise fault("invalid_value", f"This must lie in the years from {FIRST_YEAR} to {LAST_YEAR}.")
 
 
 class Text(fields.String):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itsm.api import keeping, kept
+from itsm.api import keeping, kept, kept_forms
 from itsm.api.auth import SIGNED_IN, may
 from itsm.api.keeping import KEEPS
 from itsm.api.routing import Answer, Resource
 from itsm.people.access import Permission
-from itsm.services import commands
 from itsm.services.rules import Node, Sort
 from itsm.tickets.desk import Tx
 
@@ -16,8 +15,8 @@ items = Resource(
 )
 
 
-@items.get("/configuration-items", policy=SIGNED_IN, query=keeping.ItemListForm(), answers={200: kept.ItemPageShape()})
-def find(tx: Tx, query: keeping.ListQuery) -> Answer:
+@items.get("/configuration-items", policy=SIGNED_IN, query=kept_forms.ItemListForm(), answers={200: kept.ItemPageShape()})
+def find(tx: Tx, query: kept_forms.ListQuery) -> Answer:
     """List and search the configuration items that the caller sees, by key.
 
     Staff see all, others theirs and their organisation's.
@@ -25,10 +24,10 @@ def find(tx: Tx, query: keeping.ListQuery) -> Answer:
     return keeping.page(tx, Sort.ITEM, query)
 
 
-@items.post("/configuration-items", policy=KEEPS, body=keeping.NewItemForm(), answers={201: kept.ItemShape()}, etag=True)
-def add(tx: Tx, body: keeping.NewThing) -> Answer:
+@items.post("/configuration-items", policy=KEEPS, body=kept_forms.NewItemForm(), answers={201: kept.ItemShape()}, etag=True)
+def add(tx: Tx, body: kept_forms.NewThing) -> Answer:
     """Add a configuration item."""
-    return keeping.thing(commands.add(keeping.registrar(tx), Node(Sort.ITEM, body.key), body.values), 201)
+    return keeping.add(tx, Sort.ITEM, body)
 
 
 @items.get("/configuration-items/{key}", policy=SIGNED_IN, answers={200: kept.ItemShape(), 304: None}, etag=True)
@@ -43,14 +42,14 @@ def read(tx: Tx, key: str) -> Answer:
 @items.patch(
     "/configuration-items/{key}",
     policy=KEEPS,
-    body=keeping.ItemEditForm(),
+    body=kept_forms.ItemEditForm(),
     answers={200: kept.ItemShape()},
     if_match=True,
     etag=True,
 )
-def edit(tx: Tx, key: str, body: keeping.Edit, versions: frozenset[int] | None) -> Answer:
+def edit(tx: Tx, key: str, body: kept_forms.Edit, versions: frozenset[int] | None) -> Answer:
     """Change fields of a configuration item. Needs `If-Match`."""
-    return keeping.thing(commands.change(keeping.registrar(tx), Node(Sort.ITEM, key), body.values, versions))
+    return keeping.edit(tx, Node(Sort.ITEM, key), body, versions)
 
 
 @items.get("/configuration-items/{key}/relations", policy=SIGNED_IN, answers={200: kept.RelationsShape()})
@@ -62,10 +61,10 @@ def relations(tx: Tx, key: str) -> Answer:
 @items.post(
     "/configuration-items/{key}/relations",
     policy=KEEPS,
-    body=keeping.ItemRelationForm(),
+    body=kept_forms.ItemRelationForm(),
     answers={201: kept.RelationShape()},
 )
-def relate(tx: Tx, key: str, body: keeping.NewRelation) -> Answer:
+def relate(tx: Tx, key: str, body: kept_forms.NewRelation) -> Answer:
     """Relate a configuration item to another.
 
     A relation that would close a circle is refused: 409 `cyclic_relation`.
@@ -79,8 +78,10 @@ def unrelate(tx: Tx, key: str, kind: str, other: str) -> Answer:
     return keeping.unrelate(tx, Node(Sort.ITEM, key), kind, other)
 
 
-@items.get("/configuration-items/{key}/impact", policy=SIGNED_IN, query=keeping.ImpactForm(), answers={200: kept.ImpactShape()})
-def impact(tx: Tx, key: str, query: keeping.ImpactQuery) -> Answer:
+@items.get(
+    "/configuration-items/{key}/impact", policy=SIGNED_IN, query=kept_forms.ImpactForm(), answers={200: kept.ImpactShape()}
+)
+def impact(tx: Tx, key: str, query: kept_forms.ImpactQuery) -> Answer:
     """What is touched when this configuration item fails, or what it rests on, and by which way."""
     return keeping.touched(tx, Node(Sort.ITEM, key), query)
 
@@ -88,9 +89,9 @@ def impact(tx: Tx, key: str, query: keeping.ImpactQuery) -> Answer:
 @items.get(
     "/configuration-items/{key}/history",
     policy=may(Permission.READ_ALL),
-    query=keeping.HistoryForm(),
+    query=kept_forms.HistoryForm(),
     answers={200: kept.RecordHistoryShape()},
 )
-def history(tx: Tx, key: str, query: keeping.LimitQuery) -> Answer:
+def history(tx: Tx, key: str, query: kept_forms.LimitQuery) -> Answer:
     """What was done to a configuration item and its relations, the newest first."""
     return keeping.history(tx, Node(Sort.ITEM, key), query)

@@ -10,7 +10,7 @@ from marshmallow import fields
 
 from itsm.api import forms
 from itsm.api.auth import SIGNED_IN, may
-from itsm.api.forms import Form, Text, words
+from itsm.api.forms import Form, Text, within_reach, words
 from itsm.api.routing import PREFIX, Answer, Resource
 from itsm.api.shapes import Shape, instant, many, text, whole
 from itsm.assignment import on_call, periods
@@ -29,7 +29,8 @@ _WEEK = timedelta(days=7)
 def _moment(about: str, **more: Any) -> fields.AwareDateTime:
     told = {**words("an instant like 2026-03-02T09:00:00Z")}
     told["invalid_awareness"] = told["invalid"]
-    return fields.AwareDateTime(format="iso", error_messages=told, metadata={"description": about}, **more)
+    metadata = {"description": about}
+    return fields.AwareDateTime(format="iso", validate=within_reach, error_messages=told, metadata=metadata, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ SORTS: Final[Mapping[Kind, Sort]] = {
     Kind.FORBIDDEN: Sort(403, "Not yours to do"),
     Kind.NOT_FOUND: Sort(404, "Not found"),
     Kind.CONFLICT: Sort(409, "Not possible now"),
+    Kind.GONE: Sort(410, "No longer possible"),
     Kind.STALE: Sort(412, "Changed in the meantime"),
     Kind.TOO_LARGE: Sort(413, "Too large"),
     Kind.UNSUPPORTED: Sort(415, "Not a media type we take"),

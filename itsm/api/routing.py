@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +23,7 @@ from itsm.api.auth import Policy
 from itsm.api.forms import Form
 from itsm.api.shapes import Shape
 from itsm.people.access import Scope
+from itsm.platform.errors import Kind
 
 PREFIX: Final = "/api/v1"
 
@@ -56,7 +57,8 @@ class Route:
     """A route as declared. `in_prefix` is False for the few that stand outside `/api/v1`.
 
     `changes` tells whether the handler writes: if not, a POST is still idempotent by key, but runs on a transaction that only
-    reads. `etag` marks answers that carry the ticket's version.
+    reads. `etag` marks answers that carry the ticket's version; `refuses` are kinds of refusal that its other terms do not
+    tell of.
     """
 
     resource: str
@@ -73,6 +75,7 @@ class Route:
     upload: bool = False
     changes: bool = True
     in_prefix: bool = True
+    refuses: tuple[Kind, ...] = ()
 
     @property
     def full_path(self) -> str:
@@ -106,12 +109,15 @@ class Route:
 
 
 class Resource:
-    """The routes of one kind of thing, in the order in which they are declared."""
+    """The routes of one kind of thing, in the order in which they are declared.
 
-    def __init__(self, name: str, about: str) -> None:
+    A resource of many routes is declared in parts, each in a module of its own: it shows their routes as its own, by its name.
+    """
+
+    def __init__(self, name: str, about: str, parts: Iterable[Resource] = ()) -> None:
         self.name = name
         self.about = about
-        self.routes: list[Route] = []
+        self.routes: list[Route] = [replace(route, resource=name) for part in parts for route in part.routes]
 
     def get(self, path: str, **terms: Any) -> Callable[[Handler], Handler]:
         """Declare a route that reads."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from itsm.api import keeping, kept
+from itsm.api import keeping, kept, kept_forms
 from itsm.api.attachments import UploadField
 from itsm.api.auth import SIGNED_IN, may
 from itsm.api.forms import Form, Text
@@ -14,7 +14,7 @@ from itsm.api.requests import Upload
 from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, flag, many, now_and_then, text, whole
 from itsm.people.access import Permission
-from itsm.services import commands, importing
+from itsm.services import importing
 from itsm.services.importing import Report
 from itsm.services.rules import Node, Sort
 from itsm.services.sheet import RowFault
@@ -78,8 +78,8 @@ class ImportShape(Shape):
     errors = many(RowFaultShape, f"Why, the first {importing.MOST_TOLD}.")
 
 
-@services.get("/services", policy=SIGNED_IN, query=keeping.ServiceListForm(), answers={200: kept.ServicePageShape()})
-def find(tx: Tx, query: keeping.ListQuery) -> Answer:
+@services.get("/services", policy=SIGNED_IN, query=kept_forms.ServiceListForm(), answers={200: kept.ServicePageShape()})
+def find(tx: Tx, query: kept_forms.ListQuery) -> Answer:
     """List and search services, by key.
 
     Everybody with an account sees them all.
@@ -87,10 +87,10 @@ def find(tx: Tx, query: keeping.ListQuery) -> Answer:
     return keeping.page(tx, Sort.SERVICE, query)
 
 
-@services.post("/services", policy=KEEPS, body=keeping.NewServiceForm(), answers={201: kept.ServiceShape()}, etag=True)
-def add(tx: Tx, body: keeping.NewThing) -> Answer:
+@services.post("/services", policy=KEEPS, body=kept_forms.NewServiceForm(), answers={201: kept.ServiceShape()}, etag=True)
+def add(tx: Tx, body: kept_forms.NewThing) -> Answer:
     """Add a service."""
-    return keeping.thing(commands.add(keeping.registrar(tx), Node(Sort.SERVICE, body.key), body.values), 201)
+    return keeping.add(tx, Sort.SERVICE, body)
 
 
 @services.get("/services/{key}", policy=SIGNED_IN, answers={200: kept.ServiceShape(), 304: None}, etag=True)
@@ -105,14 +105,14 @@ def read(tx: Tx, key: str) -> Answer:
 @services.patch(
     "/services/{key}",
     policy=KEEPS,
-    body=keeping.ServiceEditForm(),
+    body=kept_forms.ServiceEditForm(),
     answers={200: kept.ServiceShape()},
     if_match=True,
     etag=True,
 )
-def edit(tx: Tx, key: str, body: keeping.Edit, versions: frozenset[int] | None) -> Answer:
+def edit(tx: Tx, key: str, body: kept_forms.Edit, versions: frozenset[int] | None) -> Answer:
     """Change fields of a service. Needs `If-Match`."""
-    return keeping.thing(commands.change(keeping.registrar(tx), Node(Sort.SERVICE, key), body.values, versions))
+    return keeping.edit(tx, Node(Sort.SERVICE, key), body, versions)
 
 
 @services.get("/services/{key}/relations", policy=SIGNED_IN, answers={200: kept.RelationsShape()})
@@ -122,9 +122,9 @@ def relations(tx: Tx, key: str) -> Answer:
 
 
 @services.post(
-    "/services/{key}/relations", policy=KEEPS, body=keeping.ServiceRelationForm(), answers={201: kept.RelationShape()}
+    "/services/{key}/relations", policy=KEEPS, body=kept_forms.ServiceRelationForm(), answers={201: kept.RelationShape()}
 )
-def relate(tx: Tx, key: str, body: keeping.NewRelation) -> Answer:
+def relate(tx: Tx, key: str, body: kept_forms.NewRelation) -> Answer:
     """Relate a service to a configuration item that it is made of, or a service that it needs.
 
     A relation that would close a circle is refused: 409 `cyclic_relation`.
@@ -138,8 +138,8 @@ def unrelate(tx: Tx, key: str, kind: str, other: str) -> Answer:
     return keeping.unrelate(tx, Node(Sort.SERVICE, key), kind, other)
 
 
-@services.get("/services/{key}/impact", policy=SIGNED_IN, query=keeping.ImpactForm(), answers={200: kept.ImpactShape()})
-def impact(tx: Tx, key: str, query: keeping.ImpactQuery) -> Answer:
+@services.get("/services/{key}/impact", policy=SIGNED_IN, query=kept_forms.ImpactForm(), answers={200: kept.ImpactShape()})
+def impact(tx: Tx, key: str, query: kept_forms.ImpactQuery) -> Answer:
     """What is touched when this service fails, or what it rests on, and by which way."""
     return keeping.touched(tx, Node(Sort.SERVICE, key), query)
 
@@ -147,10 +147,10 @@ def impact(tx: Tx, key: str, query: keeping.ImpactQuery) -> Answer:
 @services.get(
     "/services/{key}/history",
     policy=may(Permission.READ_ALL),
-    query=keeping.HistoryForm(),
+    query=kept_forms.HistoryForm(),
     answers={200: kept.RecordHistoryShape()},
 )
-def history(tx: Tx, key: str, query: keeping.LimitQuery) -> Answer:
+def history(tx: Tx, key: str, query: kept_forms.LimitQuery) -> Answer:
     """What was done to a service and its relations, the newest first."""
     return keeping.history(tx, Node(Sort.SERVICE, key), query)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,22 +14,23 @@ from itsm.api.auth import SIGNED_IN, may
 from itsm.api.forms import Form, Text, WholeNumber
 from itsm.api.representation import TicketShape, address
 from itsm.api.routing import Answer, Resource
-from itsm.api.sla_shapes import PoliciesShape, ResultsShape, RunningListShape, SheetShape
+from itsm.api.sla_results import counted
+from itsm.api.sla_shapes import PoliciesShape, RunningListShape, SheetShape
 from itsm.people.access import Permission
 from itsm.sla import commands, queries, running, showing, telling, wording
-from itsm.sla import results as outcomes
 from itsm.sla.keeping import Keeper
 from itsm.sla.policy import Kind
-from itsm.sla.results import MOST_MONTHS, Noted, Results
 from itsm.sla.running import AtRisk, Running
 from itsm.tickets.desk import Tx
-from itsm.worktime import zones
 from itsm.worktime.duration import Duration, DurationError, iso
 
-sla = Resource("SLA", "The clocks of promises: why they stand as they do, which fall due next, and what came of them.")
+sla = Resource(
+    "SLA",
+    "The clocks of promises: why they stand as they do, which fall due next, and what came of them.",
+    parts=(counted,),
+)
 
 KINDS: Final = tuple(kind.value for kind in Kind)
-_MONTH: Final = r"(19[7-9]|[2-9][0-9]{2})[0-9]-(0[1-9]|1[0-2])\Z"
 _LONGEST: Final = timedelta(days=366)
 
 
@@ -71,7 +71,8 @@ class NewExcuse:
 def _instant(about: str) -> fields.AwareDateTime:
     told = {**forms.words("an instant like 2026-03-02T09:00:00Z")}
     told["invalid_awareness"] = told["invalid"]
-    return fields.AwareDateTime(format="iso", required=True, error_messages=told, metadata={"description": about})
+    metadata, reach = {"description": about}, forms.within_reach
+    return fields.AwareDateTime(format="iso", required=True, validate=reach, error_messages=told, metadata=metadata)
 
 
 class _ClockForm(Form):
@@ -202,87 +203,6 @@ def _running(tx: Tx, one: Running) -> dict[str, Any]:
         "remaining": showing.length(one.remaining),
         "breached": tx.now > one.due_at,
         "links": {"ticket": address(one.record.number), "sla": f"{address(one.record.number)}/sla"},
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class ResultsQuery:
-    """Which results."""
-
-    from_: str | None
-    to: str | None
-    clock: str | None
-
-
-class ResultsForm(Form):
-    """Which results."""
-
-    makes = ResultsQuery
-
-    from_ = Text("The first month; eleven before the last unless given.", pattern=_MONTH, data_key="from", load_default=None)
-    to = Text("The last month; the present one unless given.", pattern=_MONTH, load_default=None)
-    clock = Text("Only of this policy.", load_default=None)
-
-
-@sla.get("/sla/results", policy=may(Permission.READ_ALL), query=ResultsForm(), answers={200: ResultsShape()})
-def results(tx: Tx, query: ResultsQuery) -> Answer:
-    """Count what came of the clocks that ended, by policy and month, over the tickets that the caller sees.
-
-    Corrections and excuses are counted and shown: nothing is put right in silence.
-    """
-    zone = queries.home_zone(tx)
-    last = query.to or f"{zones.to_local(tx.now, zone):%Y-%m}"
-    months = list(_months(query.from_ or _month(_ordinal(last) - 11), last))
-    if not months or len(months) > MOST_MONTHS:
-        message = f"From the first month to the last there are 1 to {MOST_MONTHS}."
-        raise forms.refusal("/from", "invalid_value", message)
-    bounds = [zones.parse_local(f"{month}-01", zone) for month in [*months, _month(_ordinal(last) + 1)]]
-    report = outcomes.count(tx, bounds, query.clock)
-    names = dict(zip(bounds, months, strict=False))
-    return Answer(
-        {
-            "zone": zone,
-            "items": [_result(one, names[one.month]) for one in report.results],
-            "corrections": [_noted(tx, one) for one in report.noted],
-            "more_corrections": report.more_noted,
-        }
-    )
-
-
-def _months(first: str, last: str) -> Iterator[str]:
-    yield from map(_month, range(_ordinal(first), _ordinal(last) + 1))
-
-
-def _ordinal(month: str) -> int:
-    return int(month[:4]) * 12 + int(month[5:]) - 1
-
-
-def _month(ordinal: int) -> str:
-    return f"{ordinal // 12:04}-{ordinal % 12 + 1:02}"
-
-
-def _result(one: Results, month: str) -> dict[str, Any]:
-    return {
-        "clock": one.clock,
-        "kind": one.kind,
-        "month": month,
-        "met": one.met,
-        "missed": one.missed,
-        "cancelled": one.cancelled,
-        "excused": one.excused,
-        "corrected": one.corrected,
-    }
-
-
-def _noted(tx: Tx, one: Noted) -> dict[str, Any]:
-    return {
-        "ticket": one.number,
-        "clock": one.clock,
-        "part": one.part,
-        "cycle": one.cycle,
-        "state": one.status,
-        "stopped": one.stopped_at,
-        **showing.correction(one.correction, queries.reader_of(tx)),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from itsm.approvals.models import Delegation
-from itsm.approvals.policy import ONE_PERSON, Approver, Book, Group, Party, Policy, Who
+from itsm.approvals.policy import IN_LINE, ONE_PERSON, Approver, Book, Group, Party, Policy, Who
 from itsm.approvals.rules import Handing, Node, deputies, principals
 from itsm.people.access import Permission
 from itsm.people.models import Group as Team
@@ -91,7 +91,9 @@ class Candidate:
     organisation_id: int | None
     manager_id: int | None
     decides: bool
-    """Whether he is active and one of his roles lets him decide."""
+    """Whether he is active and one of his roles lets him decide whatever he is asked."""
+    in_line: bool
+    """Whether he is active and may decide what he is asked as a manager or as an owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Directory:
         self.tx = tx
         self.record = record
         self._handings: list[Handing] | None = None
+        self._people: dict[int, Candidate] = {}
 
     @classmethod
     def of(cls, tx: Tx, record: Record) -> Directory:
@@ -123,19 +126,29 @@ class Directory:
 
     def candidate(self, row: Any) -> Candidate:
         """Somebody from his row."""
-        roles = self.tx.desk.roles
-        may = Permission.DECIDE in roles.expand(roles.held(frozenset(row.roles)))
-        return Candidate(row.id, row.login, row.root, row.organisation_id, row.manager_id, bool(row.active) and may)
+        roles, active = self.tx.desk.roles, bool(row.active)
+        may = roles.expand(roles.held(frozenset(row.roles)))
+        # Who grants roles and says who manages whom must not authorise as well, whatever his other roles give.
+        in_line = active and Permission.DECIDE_IN_LINE in may and Permission.ADMINISTER_USERS not in may
+        decides = active and Permission.DECIDE in may
+        return Candidate(row.id, row.login, row.root, row.organisation_id, row.manager_id, decides, in_line)
 
     def by_id(self, user: int | None) -> Candidate | None:
         """Somebody by row id."""
-        row = None if user is None else self.tx.session.first(_BY_ID, user=user)
-        return None if row is None else self.candidate(row)
+        if user is not None and user not in self._people:
+            self._meet(self.tx.session.first(_BY_ID, user=user))
+        return None if user is None else self._people.get(user)
 
     def by_login(self, login: object) -> Candidate | None:
         """Somebody by login."""
-        row = self.tx.session.first(_BY_LOGIN, login=login) if isinstance(login, str) else None
-        return None if row is None else self.candidate(row)
+        return self._meet(self.tx.session.first(_BY_LOGIN, login=login)) if isinstance(login, str) else None
+
+    def _meet(self, row: Any) -> Candidate | None:
+        """Somebody from his row, whom `by_id` then knows."""
+        if row is None:
+            return None
+        self._people[row.id] = found = self.candidate(row)
+        return found
 
     def lead(self) -> Candidate | None:
         """The lead of the ticket's group."""
@@ -202,23 +215,43 @@ class Directory:
 
     def named(self, approver: Approver, barred: Collection[int]) -> Iterator[Asked]:
         """Those whom an approver of a policy stands for now, who may decide and are not barred."""
+        by_place = approver.who in IN_LINE
         for person in self._found(approver):
-            if person.decides and person.root not in barred:
+            if (person.decides or (by_place and person.in_line)) and person.root not in barred:
                 yield Asked(person)
-            elif approver.who in ONE_PERSON and (stand_in := self.stand_in(person, barred)) is not None:
+            elif approver.who in ONE_PERSON and (stand_in := self.stand_in(person, barred, by_place)) is not None:
                 yield stand_in
 
-    def stand_in(self, person: Candidate, barred: Collection[int]) -> Asked | None:
-        """Who decides instead of somebody who cannot: a delegate of his, else his manager, else the lead of the group."""
+    def may_hold(self, group: Group, holder: Candidate) -> bool:
+        """Whether somebody may decide a question that was put to him for a group: by his roles, or because he is still one of
+        those who answer for it by their place, or stands above one of them.
+        """
+        if holder.decides or not holder.in_line:
+            return holder.decides
+        places = (approver for approver in group.people if approver.who in IN_LINE)
+        line = (each for approver in places for person in self._found(approver) for each in (person, *self.above(person)))
+        return any(each.root == holder.root for each in line)
+
+    def above(self, person: Candidate) -> Iterator[Candidate]:
+        """The managers of somebody, the nearest first."""
+        for _ in range(_MOST_STEPS):
+            manager = self.by_id(person.manager_id)
+            if manager is None:
+                return
+            yield manager
+            person = manager
+
+    def stand_in(self, person: Candidate, barred: Collection[int], by_place: bool) -> Asked | None:
+        """Who decides instead of somebody who cannot: a delegate of his, else his manager, else the lead of the group. Where
+        it is decided by place, managers need no role for it.
+        """
         for deputy in self.deputies(person.id):
             found = self.by_id(deputy)
             if found is not None and found.decides and found.root not in barred:
                 return Asked(found, person, "delegate")
-        above, steps = person, 0
-        while (manager := self.by_id(above.manager_id)) is not None and steps < _MOST_STEPS:
-            if manager.decides and manager.root not in barred:
+        for manager in self.above(person):
+            if (manager.decides or (by_place and manager.in_line)) and manager.root not in barred:
                 return Asked(manager, person, "manager")
-            above, steps = manager, steps + 1
         lead = self.lead()
         return Asked(lead, person, "lead") if lead is not None and lead.decides and lead.root not in barred else None
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
-from itsm.workflow.findings import Severity
+from itsm.workflow.findings import meanings
 
 _ERRORS: Final = {
     "approval-quorum-impossible": "More must approve than there can be.",
@@ -28,8 +26,5 @@ _WARNINGS: Final = {
     "approval-never-asked": "A row of the decision table always decides, so nobody is ever asked.",
 }
 
-MEANINGS: Final[Mapping[str, tuple[str, Severity]]] = MappingProxyType(
-    {code: (meaning, Severity.ERROR) for code, meaning in _ERRORS.items()}
-    | {code: (meaning, Severity.WARNING) for code, meaning in _WARNINGS.items()}
-)
+MEANINGS: Final = meanings(_ERRORS, _WARNINGS)
 """By code."""

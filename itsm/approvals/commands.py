@@ -119,17 +119,27 @@ def _voter(tx: Tx, record: Record, round_: Round, question: Question) -> int | N
     actor, directory = tx.actor, Directory.of(tx, record)
     own = question.approver_id == actor.id
     principal = None if own else directory.by_id(question.approver_id)
-    if not own and (principal is None or not principal.decides or actor.id not in directory.deputies(principal.id)):
-        raise DeskError(Kind.FORBIDDEN, "not_asked", "You were not asked for this approval.")
-    require(actor, Permission.DECIDE)
+    group = round_.group_of(question)
+    if not own and not (
+        principal is not None and directory.may_hold(group, principal) and actor.id in directory.deputies(principal.id)
+    ):
+        raise _refused("not_asked", "You were not asked for this approval.", record, question)
     me = directory.by_id(actor.id)
     assert me is not None
+    if not (own and directory.may_hold(group, me)):
+        require(actor, Permission.DECIDE)
     involved = directory.parties(round_.policy)
     if me.root in involved or (principal is not None and principal.root in involved):
-        raise DeskError(Kind.FORBIDDEN, "own_ticket", "Nobody decides on what he asked for or carries out himself.")
+        raise _refused("own_ticket", "Nobody decides on what he asked for or carries out himself.", record, question)
     if question.is_open and me.root in _answered(round_, question.stage):
         raise DeskError(Kind.CONFLICT, "already_voted", "You have answered in this stage already; everybody has one vote.")
     return None if own else actor.id
+
+
+def _refused(code: str, message: str, record: Record, question: Question) -> DeskError:
+    """The refusal of an answer that is not the actor's to give; the auditor is told."""
+    deed = {"deed": "decide", "approval": question.id, "ticket": record.number}
+    return DeskError(Kind.FORBIDDEN, code, message, deed=deed)
 
 
 def _answered(round_: Round, stage: int) -> set[int | None]:

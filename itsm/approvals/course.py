@@ -80,6 +80,13 @@ class Round:
         """The questions of a stage."""
         return [question for question in self.questions if question.stage == stage]
 
+    def group_of(self, question: Question) -> Group:
+        """The group of the policy that a question was put for."""
+        group = self.policy.stages[question.stage].group
+        for index in question.place:
+            group = group.groups[index]
+        return group
+
     def holders(self, stage: int) -> dict[int, Question]:
         """Who holds each seat of a stage, or held it last."""
         return {question.seat: question for question in self.of_stage(stage)}

@@ -15,12 +15,12 @@ from itsm.approvals.models import Approval, ApprovalRound
 from itsm.approvals.policy import Above, Party, Then
 from itsm.approvals.reading import frozen
 from itsm.people.models import User
-from itsm.platform import timers
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.timers import NewTimer, TimerRow
-from itsm.tickets import records
+from itsm.tickets import alarms, records
 from itsm.tickets.desk import Happened, Tx
+from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
 from itsm.workflow.case import NOBODY, Deciders
 from itsm.workflow.definition import Category
@@ -31,7 +31,7 @@ _CHANGED: Final = frozenset({"moved", "edited", "acted"})
 
 _GAVE, _VOTER, _SAME = aliased(User), aliased(User), aliased(User)
 _VOTER_ROOT = sa.func.coalesce(_VOTER.same_as_id, _VOTER.id)
-_DECIDERS = Prepared(
+_APPROVED = (
     sa.select(
         ApprovalRound.policy,
         ApprovalRound.definition,
@@ -48,11 +48,23 @@ _DECIDERS = Prepared(
     .join(_VOTER, sa.or_(_VOTER.id == Approval.approver_id, _VOTER.id == Approval.decided_by_id))
     .join(_SAME, sa.or_(_SAME.id == _VOTER_ROOT, _SAME.same_as_id == _VOTER_ROOT))
     .where(
-        Approval.ticket_id.in_([sa.bindparam("ticket"), sa.bindparam("parent")]),
         Approval.decision == APPROVE,
         sa.or_(ApprovalRound.outcome.is_(None), ApprovalRound.outcome == End.APPROVED.value),
     )
     .order_by(Approval.id, _SAME.login)
+)
+
+
+def _line() -> sa.CTE:
+    """A ticket's parent and all above it: a task is a part of an item, which may be a part of a bundle in a bundle."""
+    line = sa.select(Ticket.id, Ticket.parent_id).where(Ticket.id == sa.bindparam("parent")).cte("line", recursive=True)
+    return line.union(sa.select(Ticket.id, Ticket.parent_id).join(line, Ticket.id == line.c.parent_id))
+
+
+_OWN = sa.bindparam("ticket", type_=sa.BigInteger)
+_DECIDERS = Prepared(_APPROVED.where(Approval.ticket_id == _OWN))
+_DECIDERS_ABOVE = Prepared(
+    _APPROVED.where(Approval.ticket_id.in_(sa.select(_line().c.id).union_all(sa.select(sa.cast(_OWN, sa.BigInteger)))))
 )
 
 
@@ -88,13 +100,26 @@ def awaited(tx: Tx, record: Record) -> list[str]:
 
 
 def deciders(tx: Tx, record: Record) -> Deciders:
-    """Who approved the ticket, or the one that it is a part of, and what must not be given to whom therefore."""
+    """Who approved the ticket, or one that it is a part of, and what must not be given to whom therefore."""
     parent = record.ids.get("parent")
-    if not _asks(record) and parent is None:
+    if (not _asks(record) and parent is None) or rounds.is_unasked(tx, record.id, parent):
         return NOBODY
+    memory = rounds.known(tx).deciders
+    asked = None if rounds.is_unasked(tx, record.id) else record.id  # new parts of a ticket have the same
+    if (asked, parent) not in memory:
+        memory[asked, parent] = _deciders(tx, record, parent)
+    return memory[asked, parent]
+
+
+def _deciders(tx: Tx, record: Record, parent: int | None) -> Deciders:
     logins: set[str] = set()
     barred: dict[str, dict[str, str]] = {}
-    for row in tx.session.all(_DECIDERS, ticket=record.id, parent=parent):
+    found = (
+        tx.session.all(_DECIDERS, ticket=record.id)
+        if parent is None
+        else tx.session.all(_DECIDERS_ABOVE, ticket=record.id, parent=parent)
+    )
+    for row in found:
         logins |= {row.approver, row.voter}
         policy = frozen(row.policy or "", row.definition)
         for party, name in ((Party.IMPLEMENTER, "assignee"), (Party.REQUESTER, "requester")):
@@ -151,11 +176,13 @@ def _void_if_changed(tx: Tx, record: Record, round_: Round) -> None:
 
 def _look_soon(tx: Tx, record: Record, round_: Round) -> None:
     """If a party to the ticket is asked about it, let the clock see to it at once."""
+    if rounds.known(tx).asked_beside.get(record.id) == rounds.beside(record):
+        return
     involved = Directory.of(tx, record).parties(round_.policy)
     if any(question.root in involved for question in round_.awaited()):
         payload = {"round": round_.round, "stage": round_.stage}
-        timers.disarm(tx.session, record.id, stages.KIND, (stages.LOOK,))
-        timers.arm(tx.session, [NewTimer(record.id, stages.KIND, stages.LOOK, tx.now, payload)])
+        alarms.disarm(tx, record.id, stages.KIND, (stages.LOOK,))
+        alarms.arm(tx, [NewTimer(record.id, stages.KIND, stages.LOOK, tx.now, payload)])
         tx.followups.append(record.id)
 
 
@@ -175,7 +202,7 @@ def _remind(tx: Tx, record: Record, round_: Round, row: TimerRow) -> None:
     stage = round_.policy.stages[round_.stage]
     if stage.remind is not None and stage.remind.every is not None:
         due = stages.instant(tx, stage, stage.remind.every)
-        timers.arm(tx.session, [NewTimer(record.id, stages.KIND, stages.REMIND, due, row.payload, row.cycle + 1)])
+        alarms.arm(tx, [NewTimer(record.id, stages.KIND, stages.REMIND, due, row.payload, row.cycle + 1)])
 
 
 def _escalate(tx: Tx, record: Record, round_: Round, row: TimerRow) -> None:
@@ -189,7 +216,7 @@ def _escalate(tx: Tx, record: Record, round_: Round, row: TimerRow) -> None:
         holder = directory.by_id(question.approver_id)
         assert holder is not None
         higher = directory.by_id(holder.manager_id) if above is Above.MANAGER else directory.lead()
-        if higher is None or not higher.decides or higher.root in taken:
+        if higher is None or higher.root in taken or not directory.may_hold(round_.group_of(question), higher):
             continue
         taken |= {higher.root}
         passed.append(question.approver)
@@ -224,7 +251,7 @@ def _look(tx: Tx, record: Record, round_: Round, row: TimerRow) -> None:
         told = lost
     payload = {**row.payload, "told": told}
     due = tx.now + stages.LOOK_EVERY
-    timers.arm(tx.session, [NewTimer(record.id, stages.KIND, stages.LOOK, due, payload, row.cycle + 1)])
+    alarms.arm(tx, [NewTimer(record.id, stages.KIND, stages.LOOK, due, payload, row.cycle + 1)])
 
 
 def _ask_again(tx: Tx, record: Record, round_: Round) -> bool:

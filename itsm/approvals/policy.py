@@ -76,6 +76,9 @@ class Who(StrEnum):
 ONE_PERSON: Final = frozenset({Who.MANAGER, Who.SERVICE_OWNER, Who.COST_CENTRE_OWNER, Who.CHAIN, Who.USER, Who.FIELD})
 """Those who are asked in person: if they cannot decide, somebody stands in for them."""
 
+IN_LINE: Final = frozenset({Who.MANAGER, Who.SERVICE_OWNER, Who.COST_CENTRE_OWNER, Who.CHAIN})
+"""Those who answer for something by their place in the organisation: being asked is enough for them to decide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approver:

@@ -1,12 +1,15 @@
 """The rows of rounds of approval: read, asked, answered, ended, in the hands of one command.
 
-It is read with one statement for the round and one for its questions, under the lock of the ticket. What is said about a round
-is said in the ticket's log by `stages.py` and `commands.py`; here are the rows.
+The latest is read with its questions in one statement, under the lock of the ticket, and once for as long as the
+transaction writes nothing about any. What is said about a round is said in the ticket's log by `stages.py` and `commands.py`;
+here are the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,12 +27,12 @@ from itsm.platform.schema import table
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Reader
 from itsm.tickets.records import Record, encode
+from itsm.workflow.case import Deciders
 
 _ROUNDS, _APPROVALS, _READERS = table(ApprovalRound), table(Approval), table(Reader)
 _TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")
 _COLUMNS = [getattr(ApprovalRound, column.key) for column in _ROUNDS.columns]
 _ALL_ROUNDS = sa.select(*_COLUMNS).where(ApprovalRound.ticket_id == _TICKET).order_by(ApprovalRound.round)
-_LATEST = Prepared(_ALL_ROUNDS.order_by(None).order_by(ApprovalRound.round.desc()).limit(1))
 _EVERY = Prepared(_ALL_ROUNDS)
 
 _STANDING_IN, _VOTER = aliased(User), aliased(User)
@@ -59,7 +62,14 @@ _ASKED = (
     .where(Approval.ticket_id == _TICKET)
     .order_by(Approval.id)
 )
-_OF_ROUND = Prepared(_ASKED.where(Approval.round == sa.bindparam("number")))
+_LAST = sa.select(sa.func.max(ApprovalRound.round)).where(ApprovalRound.ticket_id == _TICKET).scalar_subquery()
+_ROUND = _ALL_ROUNDS.order_by(None).where(ApprovalRound.round == _LAST).subquery()
+_QUESTIONS = _ASKED.order_by(None).where(Approval.round == _LAST).subquery()
+_LATEST = Prepared(
+    sa.select(*(column.label(f"of_{column.key}") for column in _ROUND.c), *_QUESTIONS.c)
+    .select_from(_ROUND.outerjoin(_QUESTIONS, sa.true()))
+    .order_by(_QUESTIONS.c.id)
+)
 _OF_TICKET = Prepared(_ASKED)
 
 _BEGIN = Prepared(
@@ -123,13 +133,57 @@ _LET_SEE = Prepared(
 )
 
 
+@dataclass(slots=True)
+class Known:
+    """What one transaction has read of rounds and not written since, by row id of the ticket; `begun` are those tickets for
+    which it has begun one.
+    """
+
+    latest: dict[int, Round | None] = field(default_factory=dict)
+    deciders: dict[tuple[int | None, int | None], Deciders] = field(default_factory=dict)
+    begun: set[int] = field(default_factory=set)
+    asked_beside: dict[int, tuple[int | None, ...]] = field(default_factory=dict)
+    """Who were the parties to a ticket when its questions were put, for those are not asked."""
+
+    def forget(self) -> None:
+        """Something was written: whatever was read may be otherwise."""
+        self.latest.clear()
+        self.deciders.clear()
+
+
+def known(tx: Tx) -> Known:
+    """What this transaction knows of rounds."""
+    found = tx.cache.setdefault(Known, Known())
+    assert isinstance(found, Known)
+    return found
+
+
+def beside(record: Record) -> tuple[int | None, ...]:
+    """The parties to a ticket that its own row names, by row id."""
+    return (record.ids.get("requester"), record.opened_by_id, record.ids.get("assignee"))
+
+
+def is_unasked(tx: Tx, *ticket_ids: int | None) -> bool:
+    """Whether these tickets can have had no round yet: this transaction opened them, and has begun none for them."""
+    return all(each is None or (each in tx.born and each not in known(tx).begun) for each in ticket_ids)
+
+
 def latest(tx: Tx, record: Record) -> Round | None:
     """The ticket's latest round with its questions, None if it never had one."""
-    row = tx.session.first(_LATEST, ticket=record.id)
-    if row is None:
+    if is_unasked(tx, record.id):
         return None
-    found = _round(row)
-    found.questions = [_question(one) for one in tx.session.all(_OF_ROUND, ticket=record.id, number=found.round)]
+    memory = known(tx).latest
+    if record.id not in memory:
+        memory[record.id] = _latest(tx, record)
+    return memory[record.id]
+
+
+def _latest(tx: Tx, record: Record) -> Round | None:
+    rows = tx.session.all(_LATEST, ticket=record.id)
+    if not rows:
+        return None
+    found = _round(SimpleNamespace(**{column.key: getattr(rows[0], f"of_{column.key}") for column in _ROUNDS.columns}))
+    found.questions = [_question(row) for row in rows if row.id is not None]
     return found
 
 
@@ -145,6 +199,8 @@ def every(tx: Tx, ticket_id: int) -> list[Round]:
 def begin(tx: Tx, record: Record, policy: Policy, number: int) -> Round:
     """A new round, open at its first stage, with what the ticket says now in its material fields."""
     material = material_of(record, policy)
+    known(tx).begun.add(record.id)
+    known(tx).forget()
     row = tx.session.one(
         _BEGIN,
         ticket_id=record.id,
@@ -169,6 +225,8 @@ def ask(tx: Tx, record: Record, round_: Round, tree: Node[int], asked: Mapping[i
     rows = []
     for seat, (place, node, root) in enumerate(_seats(tree, ())):
         rows.append(_row(tx, record, round_, seat, place, node.needed, asked[root]))
+    known(tx).forget()
+    known(tx).asked_beside[record.id] = beside(record)
     tx.session.run_many(_ASK, rows)
     let_see(tx, record, [row["approver_id"] for row in rows])
 
@@ -176,6 +234,7 @@ def ask(tx: Tx, record: Record, round_: Round, tree: Node[int], asked: Mapping[i
 def pass_on(tx: Tx, record: Record, round_: Round, question: Question, to: Asked) -> None:
     """Put the question of a seat to somebody else."""
     row = _row(tx, record, round_, question.seat, question.place, question.needed, to)
+    known(tx).forget()
     tx.session.run_many(_ASK, [row])
     let_see(tx, record, [to.person.id])
 
@@ -187,17 +246,20 @@ def let_see(tx: Tx, record: Record, users: Iterable[int]) -> None:
 
 def answer(tx: Tx, question_id: int, said: str, words: str | None, voter: int | None) -> bool:
     """Keep an answer; False if there is one already. `voter` is who gave it, where it is not the one who was asked."""
+    known(tx).forget()
     return tx.session.run(_ANSWER, approval=question_id, answer=said, now=tx.now, words=words, voter=voter) == 1
 
 
 def advance(tx: Tx, round_: Round) -> None:
     """Go on to the next stage."""
+    known(tx).forget()
     round_.stage += 1
     tx.session.run(_ADVANCE, this=round_.id, next=round_.stage)
 
 
 def end(tx: Tx, record: Record, round_: Round, how: End, ruling: str | None = None) -> None:
     """End a round; what is open of it is asked no longer."""
+    known(tx).forget()
     tx.session.run(_WITHDRAW, ticket=record.id, now=tx.now)
     round_.outcome, round_.closed_at, round_.ruling = how, tx.now, ruling
     tx.session.run(_END, this=round_.id, end=how.value, now=tx.now, by_rule=ruling)

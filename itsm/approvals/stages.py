@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from itsm.approvals import rounds, rules
 from itsm.approvals.asking import Asked, Candidate, Directory
-from itsm.approvals.course import VOID, End, Place, Question, Round
-from itsm.approvals.policy import ONE_PERSON, Group, Stage
-from itsm.platform import timers
+from itsm.approvals.course import VOID, End, Question, Round
+from itsm.approvals.policy import IN_LINE, ONE_PERSON, Stage
 from itsm.platform.timers import NewTimer
-from itsm.tickets import clockwork, effects, records
+from itsm.tickets import alarms, clockwork, effects, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
 from itsm.workflow.case import Effect
@@ -118,9 +117,10 @@ def step_in(tx: Tx, record: Record, round_: Round) -> list[str]:
     left = []
     for question in round_.awaited():
         holder = directory.by_id(question.approver_id)
-        if holder is None or (holder.decides and holder.root not in barred):
+        able = holder is not None and directory.may_hold(round_.group_of(question), holder)
+        if holder is None or (able and holder.root not in barred):
             continue
-        because = "barred" if holder.decides else "cannot decide"
+        because = "barred" if able else "cannot decide"
         to = _alternate(directory, round_, question, holder, barred | seated, because)
         if to is None:
             left.append(question.approver)
@@ -133,18 +133,15 @@ def step_in(tx: Tx, record: Record, round_: Round) -> list[str]:
 def _alternate(
     directory: Directory, round_: Round, question: Question, holder: Candidate, taken: Collection[int], because: str
 ) -> Asked | None:
-    """Who is asked instead: another whom the policy names for the same group, else whoever stands in for the holder."""
-    group = _group_at(round_.policy.stages[round_.stage].group, question.place)
+    """Who is asked instead: another whom the policy names for the same group, or who is its manager or owner by now, else
+    whoever stands in for the holder.
+    """
+    group = round_.group_of(question)
     for approver in group.people:
-        for one in directory.named(approver, taken) if approver.who not in ONE_PERSON else ():
-            return Asked(one.person, holder, because)
-    return directory.stand_in(holder, taken)
-
-
-def _group_at(group: Group, place: Place) -> Group:
-    for index in place:
-        group = group.groups[index]
-    return group
+        for one in directory.named(approver, taken) if approver.who not in ONE_PERSON - IN_LINE else ():
+            if one.instead_of is None:
+                return Asked(one.person, holder, because)
+    return directory.stand_in(holder, taken, by_place=any(approver.who in IN_LINE for approver in group.people))
 
 
 def hand_over(tx: Tx, record: Record, round_: Round, question: Question, to: Asked) -> None:
@@ -176,7 +173,7 @@ def _arm(tx: Tx, record: Record, round_: Round, stage: Stage) -> None:
     for name, what in ((REMIND, stage.remind), (ESCALATE, stage.escalate), (TIMEOUT, stage.timeout)):
         if what is not None:
             due.append(NewTimer(record.id, KIND, name, instant(tx, stage, what.after), payload))
-    timers.arm(tx.session, due)
+    alarms.arm(tx, due)
 
 
 def instant(tx: Tx, stage: Stage, after: Duration) -> datetime:
@@ -186,7 +183,7 @@ def instant(tx: Tx, stage: Stage, after: Duration) -> datetime:
 
 def disarm(tx: Tx, record: Record) -> None:
     """Call off what the clock was to do."""
-    timers.disarm(tx.session, record.id, KIND, (REMIND, ESCALATE, TIMEOUT, LOOK))
+    alarms.disarm(tx, record.id, KIND, (REMIND, ESCALATE, TIMEOUT, LOOK))
 
 
 def tell(tx: Tx, record: Record, logins: Iterable[str]) -> None:

@@ -5,11 +5,9 @@ docs/assignment.md has an example of each, and the mend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
-from itsm.workflow.findings import Severity
+from itsm.workflow.findings import meanings
 
 _ERRORS: Final = {
     "routing-rule-shadowed": "A rule stands after one that holds wherever it does.",
@@ -26,8 +24,5 @@ _WARNINGS: Final = {
     "skill-nobody-has": "A rule needs a level of a skill that nobody has.",
 }
 
-MEANINGS: Final[Mapping[str, tuple[str, Severity]]] = MappingProxyType(
-    {code: (meaning, Severity.ERROR) for code, meaning in _ERRORS.items()}
-    | {code: (meaning, Severity.WARNING) for code, meaning in _WARNINGS.items()}
-)
+MEANINGS: Final = meanings(_ERRORS, _WARNINGS)
 """By code."""

@@ -27,12 +27,12 @@ def check_item(item: Item) -> list[Finding]:
 
 def _circles(item: Item) -> list[Finding]:
     found = []
-    _, circle = ordered({key: frozenset(task.after) for key, task in item.tasks.items()})
+    _, circle = ordered({key: frozenset(after) for key, after in item.after.items()})
     if circle:
-        message = f"These tasks wait for each other: {' → '.join(circle)}."
-        found.append(
-            Finding("task-circle", Severity.ERROR, message, item.tasks[circle[0]].at, "Let one begin without another.")
-        )
+        words = "tasks" if item.parts.keys().isdisjoint(circle) else "tasks and items"
+        message = f"These {words} wait for each other: {' → '.join(circle)}."
+        at = item.parts[circle[0]].at if circle[0] in item.parts else item.tasks[circle[0]].at
+        found.append(Finding("task-circle", Severity.ERROR, message, at, "Let one begin without another."))
     _, circle = ordered({question.name: dependencies(question) for question in item.questions})
     if circle:
         message = f"These questions depend on each other: {' → '.join(circle)}."

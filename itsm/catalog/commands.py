@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from itsm.catalog import queries, rules, schema
-from itsm.catalog.definition import FIELD_TYPES, NO_APPROVAL, Item, QuestionType
+from itsm.catalog import bundles, queries, rules, schema
+from itsm.catalog.bundles import Pinned
+from itsm.catalog.definition import NO_APPROVAL, Item, QuestionType
 from itsm.catalog.entitlement import Requester
 from itsm.catalog.models import CatalogDraft, CatalogFile
-from itsm.catalog.rules import Charge, Filled
+from itsm.catalog.queries import Promise
+from itsm.catalog.rules import Filled
 from itsm.catalog.shelf import Version
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import FieldError, invalid
 from itsm.platform.schema import table
-from itsm.tickets import attachments, commands, references
+from itsm.tickets import attachments, commands
 from itsm.tickets.attachments import Kept
 from itsm.tickets.commands import NewTicket
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
 from itsm.workflow.builtin import LONGEST
 from itsm.workflow.case import Value
-from itsm.workflow.values import REFERENCES
 
 MOST_PEOPLE = 50
 """For how many people one order may be at most."""
@@ -69,13 +70,22 @@ _MINE = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """An order on its way into a ticket that is being opened. `files` are the numbers of uploads that go with it."""
+    """An order on its way into a ticket that is being opened. `files` are the numbers of uploads that go with it.
+
+    `parts` are the items of a bundle. `ordered_by` is who ordered the bundle that this is an item of; else the actor does.
+    `approval` is asked for instead of the item's own policy.
+    """
 
     version: Version
     filled: Filled
     person: Requester
     price: Mapping[str, Any]
     files: Mapping[int, Kept]
+    promise: Promise | None = None
+    parts: Mapping[str, Pinned] = field(default_factory=dict)
+    ordered_by: tuple[int | None, str] | None = None
+    recurrence: int | None = None
+    approval: str | None = None
 
     @property
     def answers(self) -> dict[str, Any]:
@@ -94,14 +104,26 @@ def submit(tx: Tx, key: str, answers: Mapping[str, object], requested_for: Seque
     Raises `DeskError`: `not_found` for an item that is not offered to everyone it is for, `forbidden` for acting for others
     without the right, `invalid_input` naming every faulty answer at once.
     """
-    require(tx.actor, Permission.CREATE)
-    placings = [_placing(tx, key, answers, person) for person in _people(tx, key, requested_for)]
-    found = []
-    for placing in placings:
-        tx.cache[Placing] = placing
-        found.append(commands.create(tx, _ticket(tx, placing)))
+    found = order(tx, key, answers, requested_for)
     tx.session.run(_DISCARD, user=tx.actor.id, of=key)
     return found
+
+
+def order(
+    tx: Tx, key: str, answers: Mapping[str, object], requested_for: Sequence[str], *, recurrence: int | None = None
+) -> list[Record]:
+    """The same, and the actor's draft stays. `recurrence` is the number of that by which an order comes again."""
+    found = []
+    for placing in judge(tx, key, answers, requested_for):
+        tx.cache[Placing] = replace(placing, recurrence=recurrence)
+        found.append(commands.create(tx, as_ticket(tx, placing)))
+    return found
+
+
+def judge(tx: Tx, key: str, answers: Mapping[str, object], requested_for: Sequence[str]) -> list[Placing]:
+    """What an order would be, for each person, without making it. Raises like `submit`."""
+    require(tx.actor, Permission.CREATE)
+    return [_placing(tx, key, answers, person) for person in _people(tx, key, requested_for)]
 
 
 def save_draft(tx: Tx, key: str, answers: Mapping[str, object]) -> None:
@@ -178,41 +200,32 @@ def _people(tx: Tx, key: str, requested_for: Sequence[str]) -> list[Requester]:
 def _placing(tx: Tx, key: str, answers: Mapping[str, object], person: Requester) -> Placing:
     version = queries.item(tx, key, person)
     filled = rules.fill(version.item, person, answers, tx.now)
-    charged = rules.charge(version.item, filled.variables)
+    within, faults = bundles.wanted(tx, version.item, person, filled.variables) if version.item.parts else ([], [])
+    charged = bundles.charge(version.item, filled.variables, within)
     files: dict[int, Kept] = {}
-    errors = [*filled.errors, *_missing(tx, version.item, filled, files)]
+    errors = [*filled.errors, *_missing(tx, version.item, filled, files), *queries.unknown_references(tx, version.item, filled)]
+    errors += [] if errors else faults  # they follow from answers, which must be right first
     if not errors and rules.is_open(version.item, charged):
         errors.append(FieldError("/answers", "price_unknown", "With these answers there is no price."))
     if errors:
         raise invalid(*errors, detail=" ".join(error.message for error in errors))
-    return Placing(version, filled, person, priced(charged), files)
+    promise = bundles.promise(tx, version.item, within)
+    return Placing(version, filled, person, bundles.priced(charged), files, promise, bundles.pinned(within))
 
 
 def _missing(tx: Tx, item: Item, filled: Filled, files: dict[int, Kept]) -> Iterable[FieldError]:
-    """Answers that name what is not there; the files that are go into `files`."""
+    """Answers that name files that are not there; those that are go into `files`."""
     for question in item.questions:
         value = filled.answers.get(question.name)
-        kind = FIELD_TYPES.get(question.type)
         if question.type is QuestionType.FILE and isinstance(value, int):
             row = tx.session.first(_MINE, file=value, owner=tx.actor.id, item=item.key)
             if row is None:
                 yield rules.fault(question.name, "unknown_reference", f"You have uploaded no file {value} for this item.")
             else:
                 files[value] = Kept(row.filename, row.digest, row.size, row.media_type)
-        elif kind in REFERENCES and isinstance(value, str) and references.find(tx, kind, value) is None:
-            yield rules.fault(question.name, "unknown_reference", f"There is no {kind.value} “{value}”.")
 
 
-def priced(charged: Charge) -> dict[str, Any]:
-    """What it costs, as it is kept and shown."""
-    return {
-        "currency": charged.currency,
-        "once": None if charged.once is None else str(charged.once),
-        "monthly": None if charged.monthly is None else str(charged.monthly),
-    }
-
-
-def _ticket(tx: Tx, placing: Placing) -> NewTicket:
+def as_ticket(tx: Tx, placing: Placing) -> NewTicket:
     """The ticket that an order becomes. Its fields are the item's to say, and need no right of whoever orders."""
     item, variables = placing.version.item, placing.filled.variables
     laid: dict[str, Value] = {"service": item.service.key}
@@ -229,11 +242,12 @@ def _ticket(tx: Tx, placing: Placing) -> NewTicket:
 def _of_request(item: Item, placing: Placing) -> dict[str, Value]:
     """What the workflow of requests wants to know of an item: who approves it, and what it costs."""
     found: dict[str, Value] = {}
-    if item.approval is not None:
-        found["approval_required"] = item.approval != NO_APPROVAL
-        if item.approval != NO_APPROVAL:
-            found["approval_policy"] = item.approval
-    cost = rules.charge(item, placing.filled.variables).first_year
+    policy = placing.approval or item.approval
+    if policy is not None:
+        found["approval_required"] = policy != NO_APPROVAL
+        if policy != NO_APPROVAL:
+            found["approval_policy"] = policy
+    cost = rules.first_year(placing.price)
     if cost is not None:
         found["cost"] = {"amount": str(cost), "currency": item.price.currency}
     return found

@@ -194,7 +194,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A piece of work that fulfils a request. It begins when those in `after` are over, and never if `condition` fails."""
+    """A piece of work that fulfils a request. It begins when those in `after` are over, and never if `condition` fails.
+
+    One with a `webhook` is begun by that automation, which is given `input`.
+    """
 
     key: str
     at: Position
@@ -204,6 +207,53 @@ class Task:
     after: tuple[str, ...] = ()
     condition: Compiled | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
+    webhook: str | None = None
+    input: Mapping[str, object] = field(default_factory=dict)
+
+
+class Refused(StrEnum):
+    """What becomes of the rest of a bundle when one of its items is rejected or cancelled."""
+
+    GO_ON = "go_on"
+    DROP_AFTER = "drop_after"
+    CANCEL_ALL = "cancel_all"
+
+
+class OnHold(StrEnum):
+    """What becomes of work under way while its request is on hold."""
+
+    GO_ON = "go_on"
+    PAUSE = "pause"
+
+
+class OnCancel(StrEnum):
+    """What becomes of a bundle's items that are not fulfilled yet when the bundle is cancelled."""
+
+    CANCEL = "cancel"
+    GO_ON = "go_on"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """An item within a bundle: ordered when what stands in `after` is over, and never if `condition` fails.
+
+    `answers` fill its form from those of the bundle; what they leave out gets what the form proposes. `approval` is asked for
+    instead of the item's own policy, where the bundle's approval covers it (`none`), say.
+    """
+
+    key: str
+    at: Position
+    item: str
+    title: str | Compiled | None = None
+    after: tuple[str, ...] = ()
+    condition: Compiled | None = None
+    answers: Mapping[str, object] = field(default_factory=dict)
+    if_refused: Refused = Refused.DROP_AFTER
+    approval: str | None = None
+
+
+MOST_LEVELS: Final = 3
+"""How many bundles may lie in each other, the outermost counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,8 +281,22 @@ class Item:
     order: tuple[str, ...]
     tasks: Mapping[str, Task]
     at: Position
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    on_hold: OnHold = OnHold.GO_ON
+    on_cancel: OnCancel = OnCancel.CANCEL
     source: str = ""
     digest: str = ""
+
+    @property
+    def after(self) -> Mapping[str, tuple[str, ...]]:
+        """The plan that fulfils it: its items and tasks, and what each comes after."""
+        parts = {key: part.after for key, part in self.parts.items()}
+        return parts | {key: task.after for key, task in self.tasks.items()}
+
+    @property
+    def sums_up(self) -> bool:
+        """Whether its price is the sum of its items': it is a bundle that names none of its own."""
+        return bool(self.parts) and self.price.once is None and self.price.monthly is None
 
     @property
     def by_name(self) -> Mapping[str, Question]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, validates_schema
 
-from itsm.catalog.definition import ICONS, PRODUCED, QuestionType
+from itsm.catalog.definition import ICONS, PRODUCED, OnCancel, OnHold, QuestionType, Refused
 from itsm.workflow import source
 from itsm.workflow.reading.compounds import FieldValues, Keyed, Named, Part, Several, mapping_of
 from itsm.workflow.reading.entries import (
@@ -165,9 +165,23 @@ class TaskForm(Form):
     title = Said(required=True)
     description = Said(load_default="")
     group = Said(Noun.GROUP, load_default=None)
+    webhook = Name(Noun.WEBHOOK, load_default=None)
+    input = FieldValues(computed=True, foreign=True, load_default=dict)
     after = Several(Cel(), load_default=())
     condition = Cel(data_key="if", attribute="condition", load_default=None)
     fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields", load_default=dict)
+
+
+class PartForm(Form):
+    """An item within a bundle; without `item`, the one of its own key."""
+
+    item = Cel(load_default=None)
+    title = Said(load_default=None)
+    after = Several(Cel(), load_default=())
+    condition = Cel(data_key="if", attribute="condition", load_default=None)
+    answers = FieldValues(computed=True, foreign=True, load_default=dict)
+    approval = Cel(load_default=None)
+    if_refused = OneOf(Refused, "word", load_default=Refused.DROP_AFTER)
 
 
 class ServiceForm(Form):
@@ -201,6 +215,16 @@ class ItemForm(Form):
     fields_ = FieldValues(computed=True, foreign=True, data_key="fields", attribute="fields", load_default=dict)
     form = Named(NewName("question"), Part(QuestionForm()), "questions", load_default=dict)
     tasks = Named(NewName("task"), Part(TaskForm()), "tasks", load_default=dict)
+    items_ = Named(
+        Matching(_KEY, "bad-name", "a key of an item"),
+        Part(PartForm()),
+        "items",
+        data_key="items",
+        attribute="items",
+        load_default=dict,
+    )
+    on_hold = OneOf(OnHold, "word", load_default=OnHold.GO_ON)
+    on_cancel = OneOf(OnCancel, "word", load_default=OnCancel.CANCEL)
 
 
 class FileForm(Form):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from itsm.catalog.compiling import AMOUNT, TEXT, Around, Compiler
-from itsm.catalog.definition import Entitlement, Item, Offer, Price, Question, Service, Task
+from itsm.catalog.definition import Entitlement, Item, Offer, Part, Price, Question, Service, Task
 from itsm.catalog.questions import Questioner, Rows, in_order
 from itsm.workflow import expression, values
 from itsm.workflow.builtin import BUILTIN_FIELDS
@@ -20,6 +20,9 @@ from itsm.workflow.findings import Finding
 from itsm.workflow.reading.compounds import Keyed
 
 _TASK: Final = "task"
+
+AUTOMATION: Final = "automation"
+"""The field of work tasks that names their webhook; that of its input has its name and `_input`."""
 
 
 class Maker:
@@ -69,6 +72,9 @@ class Maker:
             order=in_order(questions),
             tasks=self._tasks(data),
             at=one.at,
+            parts=self._parts(data),
+            on_hold=data["on_hold"],
+            on_cancel=data["on_cancel"],
         )
 
     def _questions(self, form: Mapping[str, Keyed[Any]]) -> tuple[Question, ...]:
@@ -150,20 +156,68 @@ class Maker:
         if tasks and data["makes"] != "request":
             first = next(iter(tasks.values()))
             self._cel.say("misplaced-key", f"Only a request has tasks; a ticket of {data['makes']} goes its own way.", first.at)
-        return MappingProxyType({key: self._task(key, one, tasks) for key, one in tasks.items()})
+        return MappingProxyType({key: self._task(key, one, {**data["items"], **tasks}) for key, one in tasks.items()})
 
-    def _task(self, key: str, one: Keyed[Any], tasks: Mapping[str, Keyed[Any]]) -> Task:
+    def _known(self, after: Iterable[Expression], plan: Mapping[str, Keyed[Any]]) -> tuple[str, ...]:
+        """What something comes after: tasks and items of the same plan."""
+        names = tuple(after)
+        for each in names:
+            if each.text not in plan:
+                self._cel.say("unknown-task", f"There is no task or item “{each.text}” here.", each.at, plan)
+        return tuple(each.text for each in names)
+
+    def _task(self, key: str, one: Keyed[Any], plan: Mapping[str, Keyed[Any]]) -> Task:
         data = one.value
-        for after in data["after"]:
-            if after.text not in tasks:
-                self._cel.say("unknown-task", f"There is no task “{after.text}” here.", after.at, tasks)
+        self._automated(data, one.at)
         return Task(
             key=key,
             at=one.at,
             title=self._cel.said(data["title"]) or key,
             description=self._cel.said(data["description"]) or "",
             group=self._cel.said(data["group"]),
-            after=tuple(after.text for after in data["after"]),
+            after=self._known(data["after"], plan),
             condition=self._cel.condition(data["condition"]),
             fields=self._fields(data, _TASK, one.at),
+            webhook=data["webhook"],
+            input=MappingProxyType({name: self._answer(value) for name, value in data["input"].items()}),
         )
+
+    def _automated(self, data: Mapping[str, Any], at: Position) -> None:
+        """A task that an automation does needs a workflow that calls it."""
+        known = self._cel.around.workflows
+        if data["webhook"] is None:
+            if data["input"]:
+                self._cel.say("misplaced-key", "A task that people do has no input: they read its description.", at)
+        elif known is not None and _TASK in known and AUTOMATION not in known[_TASK].fields:
+            self._cel.say("unknown-field", f"The workflow {_TASK} has no field “{AUTOMATION}”: it calls no webhook.", at)
+
+    # Items within it
+
+    def _parts(self, data: Mapping[str, Any]) -> Mapping[str, Part]:
+        parts, plan = data["items"], {**data["items"], **data["tasks"]}
+        if parts and data["makes"] != "request":
+            first = next(iter(parts.values()))
+            self._cel.say("misplaced-key", f"Only a request has items; a ticket of {data['makes']} goes its own way.", first.at)
+        for key in parts.keys() & data["tasks"].keys():
+            self._cel.say("duplicate-item", f"“{key}” is both a task and an item here.", parts[key].at)
+        return MappingProxyType({key: self._part(key, one, plan) for key, one in parts.items()})
+
+    def _part(self, key: str, one: Keyed[Any], plan: Mapping[str, Keyed[Any]]) -> Part:
+        data = one.value
+        return Part(
+            key=key,
+            at=one.at,
+            item=key if data["item"] is None else data["item"].text,
+            title=self._cel.said(data["title"]),
+            after=self._known(data["after"], plan),
+            condition=self._cel.condition(data["condition"]),
+            answers=MappingProxyType({name: self._answer(value) for name, value in data["answers"].items()}),
+            if_refused=data["if_refused"],
+            approval=self._approval(data["approval"]),
+        )
+
+    def _answer(self, value: object) -> object:
+        """An answer that a bundle gives to one of its items, or a value for an automation; its type is theirs to say."""
+        if not isinstance(value, Expression):
+            return value
+        return self._cel.kept(expression.compile_value(value, self._cel.scope(value.at)))

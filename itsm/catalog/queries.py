@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,18 +11,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from itsm.catalog import rules, shelf
-from itsm.catalog.definition import Item
+from itsm.catalog.definition import FIELD_TYPES, Item
 from itsm.catalog.entitlement import Requester, entitled
-from itsm.catalog.models import CatalogDraft, CatalogOrder, CatalogVersion
-from itsm.catalog.rules import Charge
+from itsm.catalog.models import CatalogDraft, CatalogOrder, CatalogPart, CatalogVersion
+from itsm.catalog.rules import Charge, Filled
 from itsm.catalog.shelf import Version
-from itsm.people.access import Permission, require
 from itsm.people.models import Organisation, User
+from itsm.people.reports import require_acting_for
 from itsm.platform.database import Prepared
 from itsm.platform.errors import FieldError, invalid, not_found
-from itsm.tickets import clockwork, queries
+from itsm.tickets import clockwork, queries, references
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
+from itsm.workflow.values import REFERENCES
 
 _MANAGER, _BY = aliased(User), aliased(User)
 _PERSON = Prepared(
@@ -53,6 +54,7 @@ _ORDER = Prepared(
         CatalogOrder.price,
         CatalogOrder.promised_at,
         CatalogOrder.ordered_at,
+        CatalogOrder.ordered_by_id,
         CatalogVersion.digest,
         User.login.label("requested_for"),
         _BY.login.label("ordered_by"),
@@ -62,6 +64,11 @@ _ORDER = Prepared(
     .join(User, User.id == CatalogOrder.requested_for_id)
     .join(_BY, _BY.id == CatalogOrder.ordered_by_id)
     .where(CatalogOrder.ticket_id == sa.bindparam("ticket"))
+)
+_PARTS = Prepared(
+    sa.select(CatalogPart.key, CatalogPart.if_refused, CatalogVersion.item, CatalogVersion.title, CatalogVersion.digest)
+    .join(CatalogVersion, CatalogVersion.id == CatalogPart.version_id)
+    .where(CatalogPart.ticket_id == sa.bindparam("ticket"))
 )
 _DRAFT = Prepared(
     sa.select(CatalogDraft.answers, CatalogDraft.updated_at).where(
@@ -99,6 +106,7 @@ class Order:
     ordered_by: str
     ordered_at: datetime
     promised_at: datetime | None
+    ordered_by_id: int | None
 
 
 def person(tx: Tx, login: str) -> Requester | None:
@@ -113,12 +121,12 @@ def person_of_order(tx: Tx, of: Order) -> Requester:
 
 
 def beneficiary(tx: Tx, login: str | None, pointer: str) -> Requester:
-    """Whom something is ordered for: oneself, or somebody else by those who may.
+    """Whom something is ordered for: oneself, or somebody else by those who may, as his managers do.
 
     Raises `DeskError`: `forbidden`, and `invalid_input` at the pointer for a login that is nobody's.
     """
-    if login is not None and login != tx.actor.login:
-        require(tx.actor, Permission.CREATE_FOR_OTHERS)
+    if login is not None:
+        require_acting_for(tx.session, tx.actor, login)
     found = person(tx, login or tx.actor.login)
     if found is None:
         message = f"There is no active user “{login}”."
@@ -151,12 +159,21 @@ def item(tx: Tx, key: str, who: Requester) -> Version:
     return version
 
 
-def promise(tx: Tx, of: Item) -> Promise | None:
-    """By when an order made now is delivered, if the item says so."""
+def unknown_references(tx: Tx, of: Item, filled: Filled) -> Iterable[FieldError]:
+    """Answers that name a person, group, service, configuration item or ticket that is not there for the actor."""
+    for question in of.questions:
+        value = filled.answers.get(question.name)
+        kind = FIELD_TYPES.get(question.type)
+        if kind in REFERENCES and isinstance(value, str) and references.find(tx, kind, value) is None:
+            yield rules.fault(question.name, "unknown_reference", f"There is no {kind.value} “{value}”.")
+
+
+def promise(tx: Tx, of: Item, begins: datetime | None = None) -> Promise | None:
+    """By when what is begun now, or at another instant, is delivered, if the item says so."""
     if of.deliver is None:
         return None
     calendar = clockwork.calendar(tx, of.calendar if of.calendar in tx.desk.calendars else None)
-    return Promise(str(of.deliver), calendar.add_duration(tx.now, of.deliver), calendar.name)
+    return Promise(str(of.deliver), calendar.add_duration(begins or tx.now, of.deliver), calendar.name)
 
 
 def draft(tx: Tx, key: str) -> Any:
@@ -174,6 +191,14 @@ def order(tx: Tx, number: str) -> tuple[Record, Order]:
     if found is None:
         raise not_found("order", number)
     return record, found
+
+
+def parts_of(tx: Tx, record: Record, found: Order) -> list[Any]:
+    """The items of a bundle that were ordered with it, in the order of the bundle: key, item, title, digest, if_refused."""
+    if not found.version.item.parts:
+        return []
+    rows = {row.key: row for row in tx.session.all(_PARTS, ticket=record.id)}
+    return [rows[key] for key in found.version.item.parts if key in rows]
 
 
 def _requester(tx: Tx, row: Any) -> Requester:
@@ -194,4 +219,5 @@ def order_of(tx: Tx, record: Record) -> Order | None:
         row.ordered_by,
         row.ordered_at,
         row.promised_at,
+        row.ordered_by_id,
     )

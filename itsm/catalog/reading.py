@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from itsm.catalog import canonical
+from itsm.catalog.bundle_check import check_bundles
 from itsm.catalog.check import check_item
-from itsm.catalog.compiling import Around
+from itsm.catalog.compiling import Around, Compiler
 from itsm.catalog.definition import Catalog, Item
 from itsm.catalog.grammar import FILE
 from itsm.catalog.making import Maker
@@ -71,18 +72,19 @@ def load_directory(
     if findings:
         return Catalog(), findings
     around = Around(vocabulary.roles, workflows, vocabulary.policies)
-    return _load(texts, _names(vocabulary), around, lambda name: _beside(directory, name), check_item)
+    return _load(texts, _names(vocabulary), around, lambda name: _beside(directory, name), check_item, check_bundles)
 
 
 def load_text(text: str, vocabulary: Vocabulary, file: str = "catalog.yaml") -> tuple[Catalog, list[Finding]]:
     """The catalogue that one text is."""
-    return _load({file: text}, _names(vocabulary), Around(vocabulary.roles, None, vocabulary.policies), _nowhere, check_item)
+    around = Around(vocabulary.roles, None, vocabulary.policies)
+    return _load({file: text}, _names(vocabulary), around, _nowhere, check_item, check_bundles)
 
 
 @lru_cache(maxsize=4096)
 def published(text: str) -> Item:
     """The item of a published version, from its canonical text. A version never changes, so it is read once a process."""
-    catalog, findings = _load({"published": text}, Names(), Around(), _nowhere, lambda _item: [])
+    catalog, findings = _load({"published": text}, Names(), Around(), _nowhere, lambda _item: [], lambda _items, _cel: None)
     if not catalog.items:
         raise RuntimeError(f"a published item no longer loads: {findings[0].message}")
     (item,) = catalog.items.values()
@@ -91,7 +93,8 @@ def published(text: str) -> Item:
 
 def _names(vocabulary: Vocabulary) -> Names:
     known = {Noun.ROLE: vocabulary.roles, Noun.CALENDAR: vocabulary.calendars, Noun.WORKFLOW: vocabulary.workflows}
-    return Names(known if vocabulary.groups is None else {**known, Noun.GROUP: vocabulary.groups})
+    others = {Noun.GROUP: vocabulary.groups, Noun.WEBHOOK: vocabulary.webhooks}
+    return Names({**known, **{noun: names for noun, names in others.items() if names is not None}})
 
 
 def _load(
@@ -100,6 +103,7 @@ def _load(
     around: Around,
     beside: Callable[[str], bytes],
     check: Callable[[Item], list[Finding]],
+    check_all: Callable[[Mapping[str, Item], Compiler], None],
 ) -> tuple[Catalog, list[Finding]]:
     shelf = _Shelf()
     for file, text in texts.items():
@@ -113,6 +117,8 @@ def _load(
         return Catalog(), in_order(shelf.findings)
     tables = {name: _rows(shelf, one.value, beside) for name, one in shelf.tables.items()}
     items = {} if shelf.findings else _items(shelf, tables, around, check)
+    if not shelf.findings:
+        check_all(items, Compiler(shelf.sources, around, shelf.findings))
     errors = any(finding.severity is Severity.ERROR for finding in shelf.findings)
     return Catalog({} if errors else items), in_order(shelf.findings)
 

@@ -223,6 +223,12 @@ def charge(item: Item, variables: Mapping[str, object]) -> Charge:
     return Charge(price.currency, _amount(price.once, variables), _amount(price.monthly, variables))
 
 
+def first_year(price: Mapping[str, Any]) -> Decimal | None:
+    """What is charged within a year for an order whose price is written down like this."""
+    amounts = (None if price[name] is None else Decimal(price[name]) for name in ("once", "monthly"))
+    return Charge(price["currency"], *amounts).first_year
+
+
 def is_open(item: Item, charged: Charge) -> bool:
     """Whether a price that there is to be could not be worked out."""
     return any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -42,18 +43,37 @@ class Version:
 
 def current(tx: Tx) -> Index:
     """The catalogue as it is offered now, ready to be searched. Costs one statement, and one more when something is new."""
+    return _index(tuple(row.digest for row in _read(tx)))
+
+
+def _read(tx: Tx) -> list[Any]:
+    """The rows of all current versions, each of them known by its digest after this."""
     rows = tx.session.all(_CURRENT)
     if any(row.digest not in _known for row in rows):
         for each in tx.session.all(_SOURCES):
             if each.digest not in _known:
                 _known[each.digest] = published(each.source)
-    return _index(tuple(row.digest for row in rows))
+    return rows
 
 
 def current_of(tx: Tx, key: str) -> Version | None:
     """The version of an item that is offered now, if it is."""
     row = tx.session.first(_CURRENT_OF, item=key)
     return None if row is None else version(tx, row.id, row.digest)
+
+
+class _Everything(dict[str, Version]):
+    """All that is offered, as one transaction has found it."""
+
+
+def everything(tx: Tx) -> Mapping[str, Version]:
+    """The versions of all items that are offered now, by key. Costs as much as `current`, once a transaction."""
+    known = tx.cache.get(_Everything)
+    if known is None:
+        rows = _read(tx)
+        known = tx.cache[_Everything] = _Everything({row.item: Version(row.id, row.digest, _known[row.digest]) for row in rows})
+    assert isinstance(known, _Everything)
+    return known
 
 
 def version(tx: Tx, version_id: int, digest: str) -> Version:

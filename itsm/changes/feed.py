@@ -1,4 +1,4 @@
-"""The change calendar as other programs subscribe to it: iCalendar (RFC 5545), a `VEVENT` for each change and each freeze."""
+"""The change calendar as other programs subscribe to it: iCalendar (RFC 5545), a `VEVENT` a change, freeze and meeting."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Final
 
 from icalendar import Calendar, Event
 
+from itsm.changes.board import Status
 from itsm.changes.queries import Declared, Entry
 from itsm.changes.rules import Standing
+from itsm.changes.sessions import Head, Item, Sitting
 
 PRODUCT: Final = "-//itsm//change calendar//EN"
 MEDIA_TYPE: Final = "text/calendar; charset=utf-8"
@@ -22,17 +24,30 @@ _STATUS: Final = {
 }
 
 
-def calendar(entries: Iterable[Entry], freezes: Iterable[Declared], now: datetime) -> bytes:
+def calendar(entries: Iterable[Entry], freezes: Iterable[Declared], now: datetime, meetings: Iterable[Head] = ()) -> bytes:
     """The calendar as a file. `UID`s stay the same from one reading to the next, so that subscribers update what they have."""
+    events = [_change(entry, now) for entry in entries]
+    events += [_freeze(each, now) for each in freezes]
+    events += [_meeting(head, now) for head in meetings]
+    return _file("Changes", events)
+
+
+def invitation(sitting: Sitting, now: datetime) -> bytes:
+    """A meeting as a file, with the agenda that its reader sees."""
+    event = _meeting(sitting.head, now)
+    if sitting.items:
+        event.add("description", "\n".join(_turn(item) for item in sitting.items))
+    return _file(sitting.head.title, [event])
+
+
+def _file(name: str, events: Iterable[Event]) -> bytes:
     book = Calendar()
     book.add("prodid", PRODUCT)
     book.add("version", "2.0")
     book.add("method", "PUBLISH")
-    book.add("x-wr-calname", "Changes")
-    for entry in entries:
-        book.add_component(_change(entry, now))
-    for each in freezes:
-        book.add_component(_freeze(each, now))
+    book.add("x-wr-calname", name)
+    for event in events:
+        book.add_component(event)
     text: bytes = book.to_ical()
     return text
 
@@ -62,3 +77,21 @@ def _freeze(each: Declared, now: datetime) -> Event:
     event.add("transp", "TRANSPARENT")
     event.add("categories", ["FREEZE"])
     return event
+
+
+def _meeting(head: Head, now: datetime) -> Event:
+    event = Event()
+    event.add("uid", f"meeting-{head.id}@itsm")
+    event.add("dtstamp", now)
+    event.add("last-modified", head.changed_at)
+    event.add("dtstart", head.period.start)
+    event.add("dtend", head.period.end)
+    event.add("summary", head.title)
+    event.add("status", "CANCELLED" if head.status is Status.CANCELLED else "CONFIRMED")
+    event.add("categories", ["MEETING"])
+    return event
+
+
+def _turn(item: Item) -> str:
+    what = "A change that you do not see" if item.number is None else f"{item.number} {item.title}"
+    return f"{item.starts_at:%H:%M} UTC {what}"

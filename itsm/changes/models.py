@@ -1,4 +1,4 @@
-"""What is kept of changes: the calendar, freezes, overrides, feeds, how changes ended, and how risky they were found."""
+"""What is kept of changes: the calendar, freezes, overrides, feeds, how changes ended, how risky they were found, meetings."""
 
 from __future__ import annotations
 
@@ -128,3 +128,118 @@ class ModelApproval(Base):
     approved_at: Mapped[datetime] = mapped_column(Instant)
     revoked_by: Mapped[str | None] = mapped_column(sa.Text)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ChangeMeeting(Base):
+    """A meeting of the change advisory board. `question` is what its agenda is made from, as JSON.
+
+    `minutes` are what was put down when it was closed, and `digest` their SHA-256: from then on nothing of it changes.
+    """
+
+    __tablename__ = "change_meetings"
+    __table_args__ = (
+        sa.CheckConstraint("starts_at < ends_at", name="period"),
+        sa.CheckConstraint("status IN ('planned', 'held', 'cancelled')", name="status"),
+        sa.CheckConstraint("(status = 'held') = (minutes IS NOT NULL)", name="minutes"),
+        sa.Index("ix_change_meetings_starts_at", "starts_at", "id"),
+        sa.Index("ix_change_meetings_status", "status", "starts_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    title: Mapped[str] = mapped_column(sa.Text)
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    chair_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    status: Mapped[str] = mapped_column(sa.Text)
+    question: Mapped[Any] = mapped_column(Json, nullable=True)
+    called_by: Mapped[str] = mapped_column(sa.Text)
+    called_at: Mapped[datetime] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+    minutes: Mapped[Any] = mapped_column(Json, nullable=True)
+    digest: Mapped[str | None] = mapped_column(sa.Text)
+    closed_by: Mapped[str | None] = mapped_column(sa.Text)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class MeetingSeat(Base):
+    """A member of the board in a meeting: a person, or whoever is in a group."""
+
+    __tablename__ = "change_meeting_seats"
+    __table_args__ = (
+        sa.CheckConstraint("(user_id IS NULL) <> (group_id IS NULL)", name="one"),
+        sa.UniqueConstraint("meeting_id", "user_id"),
+        sa.UniqueConstraint("meeting_id", "group_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    meeting_id: Mapped[int] = mapped_column(sa.ForeignKey("change_meetings.id"))
+    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    group_id: Mapped[int | None] = mapped_column(sa.ForeignKey("groups.id"), index=True)
+
+
+class MeetingPresence(Base):
+    """Somebody who took part in a meeting, a member or a guest."""
+
+    __tablename__ = "change_meeting_presences"
+
+    meeting_id: Mapped[int] = mapped_column(sa.ForeignKey("change_meetings.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), primary_key=True, index=True)
+
+
+class AgendaItem(Base):
+    """A change on the agenda. `position` orders the items; `minutes` is the time it gets.
+
+    `state` is the change's when it was put there; `settled` the one it was found in later, once it awaited no decision.
+    """
+
+    __tablename__ = "change_agenda_items"
+    __table_args__ = (
+        sa.CheckConstraint("minutes > 0", name="minutes"),
+        sa.CheckConstraint("outcome IN ('authorised', 'rejected', 'deferred')", name="outcome"),
+        sa.UniqueConstraint("meeting_id", "ticket_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    meeting_id: Mapped[int] = mapped_column(sa.ForeignKey("change_meetings.id"))
+    ticket_id: Mapped[int] = mapped_column(sa.ForeignKey("tickets.id"), index=True)
+    position: Mapped[int] = mapped_column()
+    minutes: Mapped[int] = mapped_column()
+    state: Mapped[str] = mapped_column(sa.Text)
+    settled: Mapped[str | None] = mapped_column(sa.Text)
+    outcome: Mapped[str | None] = mapped_column(sa.Text)
+    words: Mapped[str | None] = mapped_column(sa.Text)
+    decided_by: Mapped[str | None] = mapped_column(sa.Text)
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class BoardVote(Base):
+    """A vote on an item, never rewritten: of one person's votes the last counts. `approval_id` is the question of the approval
+    engine that it answered too, if there was one.
+    """
+
+    __tablename__ = "change_board_votes"
+    __table_args__ = (
+        sa.CheckConstraint("vote IN ('approve', 'reject', 'abstain')", name="vote"),
+        sa.Index("ix_change_board_votes_item_id", "item_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("change_agenda_items.id"))
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
+    vote: Mapped[str] = mapped_column(sa.Text)
+    comment: Mapped[str | None] = mapped_column(sa.Text)
+    at: Mapped[datetime] = mapped_column(Instant)
+    approval_id: Mapped[int | None] = mapped_column(BigId)
+
+
+class MeetingNote(Base):
+    """A free note for the minutes, never rewritten; one made after the closing is an addendum."""
+
+    __tablename__ = "change_meeting_notes"
+    __table_args__ = (sa.Index("ix_change_meeting_notes_meeting_id", "meeting_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    meeting_id: Mapped[int] = mapped_column(sa.ForeignKey("change_meetings.id"))
+    body: Mapped[str] = mapped_column(sa.Text)
+    author: Mapped[str] = mapped_column(sa.Text)
+    at: Mapped[datetime] = mapped_column(Instant)

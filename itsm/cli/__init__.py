@@ -33,6 +33,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "services": ("itsm.cli.services", "services"),
     "import": ("itsm.cli.importing", "import_"),
     "audit": ("itsm.cli.audit", "audit"),
+    "outbox": ("itsm.cli.outbox", "outbox"),
     "timer": ("itsm.cli.timers", "timer"),
     "sla": ("itsm.cli.sla", "sla"),
 }

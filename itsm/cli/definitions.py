@@ -20,6 +20,9 @@ from itsm.assignment.book import FILE as ASSIGNMENT
 from itsm.assignment.codes import MEANINGS as ASSIGNMENT_MEANINGS
 from itsm.catalog.codes import MEANINGS as CATALOG_MEANINGS
 from itsm.catalog.reading import load_directory as load_catalog
+from itsm.delivery.codes import MEANINGS as WEBHOOK_MEANINGS
+from itsm.delivery.endpoints import FILE as WEBHOOKS
+from itsm.delivery.reading import load_file as load_webhooks
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.settings import PROJECT_ROOT
 from itsm.sla import check as promised
@@ -27,8 +30,8 @@ from itsm.sla import codes, escalation_reading
 from itsm.sla.reading import load_agreement
 from itsm.workflow import calendars, language, locations, source
 from itsm.workflow.definition import Position, Workflow
-from itsm.workflow.findings import Finding, Severity
-from itsm.workflow.report import Meanings
+from itsm.workflow.findings import Finding, Meanings, Severity
+from itsm.workflow.findings import meanings as graded
 from itsm.workflow.vocabulary import Vocabulary, load_vocabulary, workflow_names
 
 
@@ -91,7 +94,8 @@ def is_configuration(path: Path) -> bool:
 
 
 def read_configured(definitions: Definitions) -> Definitions:
-    """These definitions, and in their findings what is wrong with hours, places, promises, approvals, ladders and catalogue.
+    """These definitions, and in their findings what is wrong with hours, places, promises, approvals, ladders, webhooks and
+    catalogue.
 
     Promises are made about tickets of all workflows that were read, those around them included; so are those of the catalogue.
     """
@@ -117,6 +121,9 @@ def read_configured(definitions: Definitions) -> Definitions:
     table = Path(_shown(config / ASSIGNMENT))
     sources |= _texts([table])[0]
     findings += assignment_rules.check(table, definitions.vocabulary, hours, definitions.neighbours)
+    receivers = Path(_shown(config / WEBHOOKS))
+    sources |= _texts([receivers])[0]
+    findings += load_webhooks(receivers)[1]
     offered = Path(_shown(config / "catalog"))
     findings += load_catalog(offered, definitions.vocabulary, definitions.neighbours)[1]
     sources |= _texts(sorted(offered.glob("*.yaml")))[0]
@@ -125,11 +132,15 @@ def read_configured(definitions: Definitions) -> Definitions:
 
 def meanings() -> Meanings:
     """What the codes mean that only promises and the catalogue can have."""
-    read_so = {code: (meaning, codes.severity(code)) for code, meaning in codes.MEANINGS.items()}
-    read_so |= {code: (meaning, Severity.ERROR) for code, meaning in CATALOG_MEANINGS.items()}
-    read_so |= APPROVAL_MEANINGS
-    read_so |= ASSIGNMENT_MEANINGS
-    return {**read_so, **{rule.code: (rule.meaning, rule.severity) for rule in promised.RULES.values()}}
+    proved = {rule.code: (rule.meaning, rule.severity) for rule in promised.RULES.values()}
+    return {
+        **codes.MEANINGS,
+        **graded(CATALOG_MEANINGS),
+        **APPROVAL_MEANINGS,
+        **ASSIGNMENT_MEANINGS,
+        **WEBHOOK_MEANINGS,
+        **proved,
+    }
 
 
 def _texts(paths: Iterable[Path]) -> tuple[dict[str, str], dict[str, list[Finding]]]:

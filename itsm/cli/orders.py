@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from itsm.cli.company import CUSTOMERS
+
 Answers: TypeAlias = Callable[[datetime], Mapping[str, Any]]
 """The answers of somebody who fills the form at an instant."""
 
-EVERYBODY = ("mara", "nils", "tom", "yuki", "olaf", "rosa")
 STAFF = ("noor", "ivan", "lena")
 
 
@@ -20,21 +21,63 @@ class Wish:
 
     item: str
     answers: Answers
-    by: tuple[str, ...] = EVERYBODY
+    by: tuple[str, ...] = CUSTOMERS
 
 
 def _day(now: datetime, days: int) -> str:
     return (now + timedelta(days=days)).date().isoformat()
 
 
+def laptop(_: datetime) -> Mapping[str, Any]:
+    return {
+        "use": "office",
+        "model": "standard",
+        "dock": True,
+        "keyboard": "us",
+        "delivered_to": "pick_up",
+        "cost_centre": "acme-sales",
+    }
+
+
+def monitor(_: datetime) -> Mapping[str, Any]:
+    return {"count": 2, "delivered_to": "desk", "place": "Room 214", "cost_centre": "acme-sales"}
+
+
+def phone(_: datetime) -> Mapping[str, Any]:
+    return {
+        "model": "rugged",
+        "number": "keep",
+        "old_number": "+49 30 5550123",
+        "abroad": False,
+        "delivered_to": "pick_up",
+        "cost_centre": "acme-plant",
+    }
+
+
+def licence(_: datetime) -> Mapping[str, Any]:
+    return {"program": "diagrams", "reason": "Drawing the processes of our branch.", "cost_centre": "acme-sales"}
+
+
+def visitors(now: datetime) -> Mapping[str, Any]:
+    return {"visitor": "Auditors of Brenner & Co", "count": 3, "day": _day(now, 2), "days": 2}
+
+
+def new_hire(now: datetime) -> Mapping[str, Any]:
+    return {
+        "name": "Jonas Richter",
+        "private_mail": "jonas.richter@home.example",
+        "starts": _day(now, 21),
+        "manager": "paul",
+        "department": "Sales",
+        "model": "light",
+        "phone": True,
+        "applications": ["crm", "erp"],
+        "cost_centre": "acme-sales",
+    }
+
+
 WISHES = (
-    Wish(
-        "laptop",
-        lambda _: (
-            {"use": "office", "model": "standard", "dock": True, "keyboard": "us", "delivered_to": "pick_up"}
-            | {"cost_centre": "acme-sales"}
-        ),
-    ),
+    Wish("laptop", laptop),
     Wish(
         "laptop",
         lambda _: {
@@ -47,21 +90,12 @@ WISHES = (
         },
         ("tom", "pia"),
     ),
-    Wish("monitor", lambda _: {"count": 2, "delivered_to": "desk", "place": "Room 214", "cost_centre": "acme-sales"}),
-    Wish(
-        "phone",
-        lambda _: (
-            {"model": "rugged", "number": "keep", "old_number": "+49 30 5550123", "abroad": False}
-            | {"delivered_to": "pick_up", "cost_centre": "acme-plant"}
-        ),
-    ),
+    Wish("monitor", monitor),
+    Wish("phone", phone),
     Wish("password-reset", lambda _: {"system": "erp", "call_back": "+49 30 555 4711"}),
     Wish("group-membership", lambda _: {"kind": "folder", "name": "Price lists", "reason": "I answer offers from now on."}),
-    Wish("guest-wifi", lambda now: {"visitor": "Auditors of Brenner & Co", "count": 3, "day": _day(now, 2), "days": 2}),
-    Wish(
-        "software-licence",
-        lambda _: {"program": "diagrams", "reason": "Drawing the processes of our branch.", "cost_centre": "acme-sales"},
-    ),
+    Wish("guest-wifi", visitors),
+    Wish("software-licence", licence),
     Wish(
         "vpn",
         lambda now: (
@@ -92,9 +126,10 @@ WISHES = (
             "stage": "test",
             "owner": "applications",
             "from": _day(now, 1),
-            "cost_centre": "it-data",
+            "cost_centre": "it-operations",
         },
         STAFF,
     ),
+    Wish("new-hire", new_hire, ("paul", "pia")),
 )
 """In the words of those who filled the forms."""

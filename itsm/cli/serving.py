@@ -49,6 +49,7 @@ def clock(wiring: Wiring) -> None:
     stopped.wait()
     service.sweeper.stop()
     wakeup.stop()
+    service.relay.stop()
 
 
 @click.command()
@@ -66,7 +67,7 @@ def demo(wiring: Wiring, fresh: bool, seed_only: bool) -> None:
 
 
 def start_clock(service: Any) -> Wakeup:
-    """The wake-up: the sweeper looks each second, the log gets its checkpoint each minute, old answers are forgotten hourly.
+    """The wake-up: sweeper and relay look each second, the log gets its checkpoint each minute, old answers go hourly.
 
     Before the first look the machine's clock is compared with the database's; a database that is not there yet is waited for.
     """
@@ -94,6 +95,7 @@ def start_clock(service: Any) -> Wakeup:
         [
             *comparing,
             Job("sweep", timedelta(seconds=1), service.sweeper.sweep),
+            Job("deliver", timedelta(seconds=1), service.relay.look),
             Job("checkpoint", timedelta(minutes=1), checkpoint),
             Job("forget old answers", timedelta(hours=1), forget),
         ]
@@ -141,6 +143,7 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
         service.sweeper.stop()
         for each in clocks:
             each.stop()
+        service.relay.stop()
 
     class Server(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:

@@ -16,6 +16,18 @@ class Story:
     service: str | None = None
     question: str = "Could you tell us when it began, and what is on the screen?"
     urgencies: tuple[str, ...] = ("high", "medium", "medium", "low")
+    item: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A change by a model: its title, the group that makes it, and what is changed."""
+
+    model: str
+    title: str
+    group: str
+    service: str
+    item: str
 
 
 INCIDENTS = (
@@ -33,6 +45,7 @@ INCIDENTS = (
         "New client profile installed.",
         "remote-access",
         urgencies=("critical", "high", "medium"),
+        item="vpn-gw-1",
     ),
     Story(
         "Printer on the third floor jams", "Every second page is stuck.", "desktop", "Rollers cleaned and replaced.", "printing"
@@ -51,6 +64,7 @@ INCIDENTS = (
         "infrastructure",
         "Released from quarantine; sender allowed.",
         "email",
+        item="mail-gateway",
     ),
     Story(
         "Laptop is very slow", "Starting takes ten minutes.", "desktop", "The disk was full; old profiles removed.", "workplace"
@@ -76,6 +90,7 @@ INCIDENTS = (
         "network",
         "Access point moved and channel changed.",
         "network-access",
+        item="wifi-ctl",
     ),
     Story(
         "CRM shows yesterday's figures",
@@ -155,21 +170,64 @@ CHANGES = (
         "Security fixes of the vendor.",
         "infrastructure",
         "Snapshot, update, test mail both ways.",
+        "email",
+        item="mail-gateway",
     ),
     Story(
         "New firewall rules for the warehouse",
         "Scanners need to reach the new server.",
         "network",
         "Load the rule set, test with one scanner.",
+        "network-access",
+        item="fw-1",
     ),
     Story(
         "ERP database to the next minor version",
         "End of support in autumn.",
         "infrastructure",
         "Dump, upgrade, analyse, smoke test.",
+        "erp",
+        item="erp-db",
     ),
-    Story("Replace the core switch in building B", "Out of maintenance.", "network", "Rack, cable, move uplinks one by one."),
+    Story(
+        "Replace the core switch in building B",
+        "Out of maintenance.",
+        "network",
+        "Rack, cable, move uplinks one by one.",
+        "network-access",
+        item="sw-core-2",
+    ),
+    Story(
+        "New release of the CRM",
+        "The vendor ends the support of the present one.",
+        "applications",
+        "Snapshot, install, run the vendor's checks.",
+        "crm",
+        item="crm-app",
+    ),
 )
+
+STANDARD = (
+    Standard("replace-access-switch", "Replace the access switch on the first floor", "network", "network-access", "sw-ber-1"),
+    Standard("replace-access-switch", "Replace the access switch of the plant", "network", "network-access", "sw-muc-1"),
+    Standard("renew-certificate", "Renew the certificate of the intranet", "infrastructure", "intranet", "intranet-web"),
+    Standard("renew-certificate", "Renew the certificate of the CRM", "infrastructure", "crm", "crm-app"),
+)
+
+ASSESSMENTS = (
+    {"tested": "fully", "back_out": "minutes", "outage": "nobody", "experience": "often"},
+    {"tested": "fully", "back_out": "minutes", "outage": "some", "experience": "once"},
+    {"tested": "partly", "back_out": "hours", "outage": "some", "experience": "once"},
+)
+"""Answers to the questions about risk."""
+
+AFTERMATH = Story(
+    "Nothing is the same since the maintenance last night",
+    "What worked yesterday does not work today.",
+    "service-desk",
+    "The change was taken back in part.",
+)
+"""What a change brings about now and then."""
 
 STILL_WAITING = Story("No network in one building", "All sockets are dead.", "network", "", "network-access")
 ALREADY_LATE = Story("Nobody can reach the ERP from outside", "The tunnel to the data centre is down.", "network", "", "erp")

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     READ_ALL = "ticket.read_all"
     READ_ORGANISATION = "ticket.read_organisation"
     CREATE_FOR_OTHERS = "ticket.create_for_others"
+    CREATE_FOR_REPORTS = "ticket.create_for_reports"
     NOTE = "ticket.note"
     WORK = "ticket.work"
     READ_WORKFLOWS = "workflow.read"
@@ -30,11 +31,13 @@ class Permission(StrEnum):
     ADMINISTER_USERS = "admin.users"
     ADMINISTER_TOKENS = "admin.tokens"
     DECIDE = "approval.decide"
+    DECIDE_IN_LINE = "approval.decide_in_line"
     CORRECT_CLOCKS = "sla.correct"
     EDIT_SERVICES = "services.edit"
     FREEZE = "changes.freeze"
     OVERRIDE_CALENDAR = "changes.override"
     APPROVE_MODELS = "changes.approve_models"
+    CALL_MEETINGS = "changes.meet"
 
 
 class Scope(StrEnum):
@@ -55,6 +58,7 @@ class Channel(StrEnum):
     REACTION = "reaction"
     CASCADE = "cascade"
     COMMAND_LINE = "cli"
+    CALLBACK = "callback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ _TELL = Prepared(sa.insert(_EVENTS).values({name: sa.bindparam(name) for name in
 def tell(session: Session, now: datetime, actor: str, kind: str, payload: Mapping[str, Any]) -> None:
     """Leave an event about people or tokens for the auditor."""
     session.run(_TELL, at=now, actor=actor, kind=kind, payload=dict(payload))
+    session.said.append((kind, payload))
 
 
 def ensure_organisation(session: Session, key: str, name: str) -> int:

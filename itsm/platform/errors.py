@@ -7,8 +7,10 @@ between the rule and the door catches it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Kind(Enum):
@@ -19,6 +21,7 @@ class Kind(Enum):
     FORBIDDEN = "forbidden"  # a deed that is not yours
     NOT_FOUND = "not_found"  # does not exist, or you may not see that it does
     CONFLICT = "conflict"  # the workflow or the moment does not allow it
+    GONE = "gone"  # was possible once, and is over for good
     STALE = "stale"  # written against an older version
     PRECONDITION_REQUIRED = "precondition_required"
     TOO_LARGE = "too_large"
@@ -42,7 +45,7 @@ class DeskError(Exception):
     """A refusal with a code.
 
     `kind` decides the status, `code` is stable for programs, `detail` is one sentence for people, `errors` names every
-    faulty input at once, `retry_after` is in seconds.
+    faulty input at once, `retry_after` is in seconds. Where `deed` says what was tried, the refusal is told to the auditor.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class DeskError(Exception):
         detail: str,
         errors: tuple[FieldError, ...] = (),
         retry_after: int | None = None,
+        deed: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -59,6 +63,7 @@ class DeskError(Exception):
         self.detail = detail
         self.errors = errors
         self.retry_after = retry_after
+        self.deed = deed
 
 
 def not_found(what: str, key: str) -> DeskError:

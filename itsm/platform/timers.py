@@ -34,6 +34,10 @@ MAX_ATTEMPTS = len(BACK_OFF) + 1
 ERROR_CHARACTERS = 2000
 
 
+NO_TICKET = 0
+"""The `ticket_id` of timers that belong to no ticket; no row has this id. Their names tell what they belong to."""
+
+
 class TimerLost(Exception):
     """The row is not there under this claim any more: done by another, armed anew, or disarmed. Roll back and go on."""
 
@@ -91,7 +95,6 @@ _ARM = Prepared(
     )
 )
 _OF_TICKET = _C.ticket_id == sa.bindparam("ticket")
-_DISARM_ALL = Prepared(sa.delete(_TIMERS).where(_OF_TICKET))
 _DISARM = Prepared(sa.delete(_TIMERS).where(_OF_TICKET, _C.kind == sa.bindparam("of_kind"), _C.name == sa.bindparam("named")))
 _DISARM_CYCLE = Prepared(
     sa.delete(_TIMERS).where(
@@ -180,9 +183,9 @@ def arm(session: Session, timers: Iterable[NewTimer]) -> None:
     )
 
 
-def disarm(session: Session, ticket_id: int, kind: str, names: Iterable[str]) -> None:
-    """Call off timers of one kind, in every cycle. Those that are not set are no matter."""
-    session.run_many(_DISARM, [{"ticket": ticket_id, "of_kind": kind, "named": name} for name in names])
+def disarm(session: Session, timers: Iterable[tuple[int, str, str]]) -> None:
+    """Call off timers by ticket, kind and name, in every cycle. Those that are not set are no matter."""
+    session.run_many(_DISARM, [{"ticket": ticket, "of_kind": kind, "named": name} for ticket, kind, name in timers])
 
 
 def disarm_cycles(session: Session, timers: Iterable[tuple[int, str, str, int]]) -> None:
@@ -191,11 +194,6 @@ def disarm_cycles(session: Session, timers: Iterable[tuple[int, str, str, int]])
         _DISARM_CYCLE,
         [{"ticket": ticket, "of_kind": kind, "named": name, "in_cycle": cycle} for ticket, kind, name, cycle in timers],
     )
-
-
-def disarm_all(session: Session, ticket_id: int) -> None:
-    """Call off every timer of a ticket."""
-    session.run(_DISARM_ALL, ticket=ticket_id)
 
 
 def next_due(session: Session) -> datetime | None:

@@ -50,10 +50,28 @@ class Timer(Base):
 
 
 class OutboxMessage(Base):
-    """Something that must leave the system. `key` is the stable id that receivers deduplicate by."""
+    """Something that must leave the system. `key` is the stable id that receivers deduplicate by.
+
+    `destination` names the channel's receiver, where a relay of ours delivers it; such a row is claimed, tried again and parked
+    like a timer, from `due_at` on. What has no destination waits for whoever fetches it.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
+        sa.Index(
+            "ix_outbox_due",
+            "destination",
+            "due_at",
+            "id",
+            sqlite_where=sa.text("delivered_at IS NULL AND parked_at IS NULL AND destination IS NOT NULL"),
+            postgresql_where=sa.text("delivered_at IS NULL AND parked_at IS NULL AND destination IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_outbox_parked",
+            "id",
+            sqlite_where=sa.text("parked_at IS NOT NULL"),
+            postgresql_where=sa.text("parked_at IS NOT NULL"),
+        ),
         sa.Index(
             "ix_outbox_pending",
             "id",
@@ -69,6 +87,13 @@ class OutboxMessage(Base):
     payload: Mapped[Any] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Instant)
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    destination: Mapped[str | None] = mapped_column(sa.Text)
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
+    claimed_until: Mapped[datetime | None] = mapped_column(Instant)
+    fence: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    parked_at: Mapped[datetime | None] = mapped_column(Instant)
+    error: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class IdempotencyRecord(Base):

@@ -14,6 +14,8 @@ from flask import Blueprint, Response, abort, make_response, render_template
 from itsm.people.access import SYSTEM, Channel
 from itsm.people.models import Group
 from itsm.platform.database import Prepared
+from itsm.portal import outlook
+from itsm.portal.outlook import Day, Shelf
 from itsm.tickets import publishing
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.models import Ticket
@@ -68,21 +70,32 @@ class Practice:
     states: list[tuple[str, str, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What was counted, and when."""
+
+    at: datetime
+    queues: list[Queue]
+    practices: list[Practice]
+    days: list[Day]
+    shelves: list[Shelf]
+
+
 class Pulse:
     """The counts, kept for a few seconds."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._lock = threading.Lock()
-        self._taken: tuple[datetime, list[Queue], list[Practice]] | None = None
+        self._taken: Beat | None = None
 
-    def take(self) -> tuple[datetime, list[Queue], list[Practice]]:
-        """When it was counted, the queues, the practices."""
+    def take(self) -> Beat:
+        """The counts as they are, or were a few seconds ago."""
         with self._lock:
             now = self._desk.clock.now()
-            if self._taken is None or not timedelta(0) <= now - self._taken[0] < KEPT_FOR:
+            if self._taken is None or not timedelta(0) <= now - self._taken.at < KEPT_FOR:
                 with self._desk.reading(SYSTEM, Channel.PORTAL) as tx:
-                    self._taken = (now, _queues(tx), _practices(tx))
+                    self._taken = Beat(now, _queues(tx), _practices(tx), outlook.days(tx), outlook.shelves(tx))
             return self._taken
 
 
@@ -93,9 +106,7 @@ def pages(desk: Desk) -> Blueprint:
 
     @blueprint.get("/")
     def start() -> Response:
-        taken, queues, practices = pulse.take()
-        counts = desk.settings.public_pulse
-        page = render_template("start.html", taken=taken, queues=queues if counts else None, practices=practices, counts=counts)
+        page = render_template("start.html", beat=pulse.take(), counts=desk.settings.public_pulse)
         return _secured(make_response(page))
 
     @blueprint.get("/diagrams/<name>.svg")

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from itsm.platform.database import Prepared, Session
 from itsm.platform.schema import Instant, table
+from itsm.sla.judging import Judge
 from itsm.sla.models import SlaVersion
 from itsm.sla.policy import Agreement
-from itsm.sla.rules import Judge
 
 _VERSIONS = table(SlaVersion)
 _CURRENT = Prepared(sa.select(SlaVersion.id).where(SlaVersion.is_current))

@@ -20,7 +20,7 @@ from itsm.platform.time import to_micros
 from itsm.sla import measure
 from itsm.sla.keeping import Keeper
 from itsm.sla.models import SlaStanding
-from itsm.sla.moments import APPLIED
+from itsm.sla.moments import APPLIED, LATE
 from itsm.sla.replay import Find, Told, derive
 from itsm.sla.standing import Standing
 from itsm.tickets import moves, records
@@ -97,7 +97,7 @@ def move(tx: Tx, keeper: Keeper, ticket_id: int, version: int, reason: str) -> b
         detail = f"{record.number} has reached a threshold that is not answered yet; let the clock do so first."
         raise DeskError(Kind.CONFLICT, "thresholds_owed", detail)
     story = _story(tx.session, ticket_id)
-    payload: dict[str, Any] = {"version": version, "from": was, "reason": reason}
+    payload: dict[str, Any] = {"version": version, "from": was, "reason": reason, LATE: True}
     records.append(tx, record, APPLIED, payload, internal=True)
     said = record.pending[-1]
     derived = derive(find, [*story, (to_micros(said.at), said.kind, said.actor, said.payload)])
@@ -113,7 +113,7 @@ def _owes(find: Find, standing: Standing, now: int) -> bool:
     return any(
         at <= now
         for cycle in standing.cycles.values()
-        for at, _ in measure.outstanding(find(cycle.version)[0], cycle, standing.quiet_until)
+        for at, _ in measure.outstanding(find(cycle.version)[0], cycle, *standing.past)
     )
 
 

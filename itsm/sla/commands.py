@@ -10,11 +10,12 @@ from typing import Any
 
 from itsm.people.access import Permission, require
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
-from itsm.platform.time import EPOCH, to_micros
+from itsm.platform.time import EPOCH, from_micros, rfc3339, to_micros
 from itsm.sla import sources
 from itsm.sla.agreements import Source, publish
 from itsm.sla.keeping import Keeper
 from itsm.sla.moments import CORRECTED, EXCUSED
+from itsm.sla.policy import OnChange
 from itsm.sla.standing import Cycle, Status
 from itsm.tickets import commands, moves, publishing, records
 from itsm.tickets.desk import Tx
@@ -39,7 +40,8 @@ def take_out(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, start: 
     """Declare that the time from `start` to `end` does not count for a clock of a ticket that is still open.
 
     Raises `DeskError`: `not_found`, `forbidden`, `invalid_input` for a time that has not passed or is none, `clock_ended` for
-    a clock that has its result: that is never rewritten, but it can be excused.
+    a clock that has its result: that is never rewritten, but it can be excused; `already_settled` for time before a change of
+    target by which a policy begins anew or carries a share over: what was spent then is settled, and no longer looked at.
     """
     record, cycle = _clock(tx, keeper, number, clock, part)
     if not cycle.is_open:
@@ -50,10 +52,21 @@ def take_out(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, start: 
         raise invalid(FieldError("/start", "too_early", "No clock ran then."))
     if end > tx.now:
         raise invalid(FieldError("/end", "in_the_future", "Only time that has passed can be taken out."))
+    _refuse_settled(cycle, to_micros(start))
     payload = {**_identity(cycle), "start": to_micros(start), "end": to_micros(end), "reason": _reasoned(reason)}
     records.append(tx, record, CORRECTED, payload, internal=True)
     moves.settle(tx, record)
     return record
+
+
+def _refuse_settled(cycle: Cycle, start: int) -> None:
+    changed = next((one for one in reversed(cycle.retargets) if one.rule != OnChange.KEEP_ELAPSED.value), None)
+    if changed is not None and start < changed.at:
+        when, rule = rfc3339(from_micros(changed.at)), changed.rule.replace("_", " ")
+        detail = (
+            f"The target changed at {when}, and by “{rule}” the time before that is settled; take out only what came after."
+        )
+        raise DeskError(Kind.CONFLICT, "already_settled", detail)
 
 
 def excuse(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, cycle_number: int, reason: str) -> Record:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from itsm.sla.policy import Agreement, Condition, Hours, Policy
+
+Weight: TypeAlias = tuple[bool, bool, int, str]
+"""What is told first: what would be overdue or no longer be, other results, then what moves furthest; then the ticket."""
 
 
 class What(StrEnum):
@@ -52,9 +55,37 @@ class Difference:
         return 0 if self.before is None or self.after is None else self.after - self.before
 
     @property
-    def weight(self) -> tuple[bool, bool, int, str]:
-        """What is told first: what would be overdue or no longer be, other results, then what moves furthest."""
+    def weight(self) -> Weight:
+        """What it weighs beside others; the heaviest are told first."""
         return self.flip is not None, self.what is not What.MOVES, abs(self.shift), self.ticket
+
+
+class Weightiest:
+    """The differences that weigh most, so many and no more: of a million that move, few need to be written down."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: list[Difference] = []
+        self._least: Weight | None = None
+
+    def takes(self, weight: Weight) -> bool:
+        """Whether a difference of this weight could be among them."""
+        return self._most > 0 and (self._least is None or weight > self._least)
+
+    def add(self, found: Difference) -> None:
+        """Take one in, if it is among them so far."""
+        if self.takes(found.weight):
+            self._found.append(found)
+            if len(self._found) >= 2 * self._most + _ROOM:
+                self._found = self.told()
+                self._least = self._found[-1].weight
+
+    def told(self) -> list[Difference]:
+        """All of them, the weightiest first; of those that weigh the same, the first that was found."""
+        return heapq.nlargest(self._most, self._found, key=lambda each: each.weight)
+
+
+_ROOM: Final = 100
 
 
 @dataclass(slots=True)
@@ -83,14 +114,24 @@ class Tally:
     def note(self, found: Difference) -> None:
         """Count a difference."""
         if found.what is What.MOVES:
-            self.earlier += found.shift < 0
-            self.later += found.shift > 0
-            self.furthest_earlier = min(self.furthest_earlier, found.shift)
-            self.furthest_later = max(self.furthest_later, found.shift)
+            self.note_shift(found.shift, found.flip)
+            return
+        setattr(self, found.what.value, getattr(self, found.what.value) + 1)
+        self._note_flip(found.flip)
+
+    def note_shift(self, shift: int, flip: Flip | None) -> None:
+        """Count a due instant that moves; the shift is in microseconds."""
+        if shift < 0:
+            self.earlier += 1
+            self.furthest_earlier = min(self.furthest_earlier, shift)
         else:
-            setattr(self, found.what.value, getattr(self, found.what.value) + 1)
-        if found.flip is not None:
-            setattr(self, found.flip.value, getattr(self, found.flip.value) + 1)
+            self.later += 1
+            self.furthest_later = max(self.furthest_later, shift)
+        self._note_flip(flip)
+
+    def _note_flip(self, flip: Flip | None) -> None:
+        if flip is not None:
+            setattr(self, flip.value, getattr(self, flip.value) + 1)
 
     def add(self, other: Tally) -> None:
         """Take in what was counted elsewhere."""
@@ -115,7 +156,10 @@ class Outcome:
 
     def of(self, policy: str) -> Tally:
         """The tally of a policy."""
-        return self.tallies.setdefault(policy, Tally())
+        found = self.tallies.get(policy)
+        if found is None:
+            found = self.tallies[policy] = Tally()
+        return found
 
     def add(self, other: Outcome, most: int) -> None:
         """Take in what was found elsewhere; `most` differences are kept."""

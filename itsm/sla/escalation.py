@@ -26,9 +26,9 @@ from itsm.platform.time import rfc3339
 from itsm.platform.timers import NewTimer, TimerRow
 from itsm.platform.work import OutboxMessage, Timer
 from itsm.sla.escalation_reading import tickets_only
+from itsm.sla.judging import Subject
 from itsm.sla.ladders import ACKNOWLEDGED, KINDS, OVER, STARTED, TOLD, Ladder, Run, runs
 from itsm.sla.moments import Facts
-from itsm.sla.rules import Subject
 from itsm.tickets import commands, effects, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import TicketEvent
@@ -214,6 +214,7 @@ def _opening(tx: Tx, record: Record, ladder: Ladder) -> datetime | None:
 
 
 def _arm(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, at: datetime) -> None:
+    # Written at once, not at the command's end: a second action of the same command finds the run by this very row.
     timers.arm(tx.session, [NewTimer(record.id, KIND, ladder.name, at, {"step": place}, run)])
 
 

@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from itsm.sla import measure
 from itsm.sla.intervals import Grain, Holding, Interval, Span, intervals, spans
+from itsm.sla.judging import Subject
 from itsm.sla.moments import APPLIED, THRESHOLD_REACHED, Moment, moments
 from itsm.sla.policy import Agreement, Policy, Threshold
 from itsm.sla.replay import Find, Told, derive
-from itsm.sla.rules import Subject, advance
+from itsm.sla.rules import advance
 from itsm.sla.standing import Correction, Cycle, Key, Standing, Status
 from itsm.workflow.expression import Compiled
 from itsm.worktime.calendar import Calendar
@@ -275,7 +276,7 @@ def _reached(seen: _Following, agreement: Agreement, cycle: Cycle, threshold: Th
         answer = Answer.ANSWERED
     elif at is None or (ended is not None and at > ended) or cycle.status is Status.CANCELLED:
         answer = Answer.AHEAD if cycle.is_open else Answer.NOT_REACHED
-    elif at <= seen.standing.quiet_until:
+    elif at <= seen.standing.quiet_until or (ended is not None and ended <= seen.standing.applied_at):
         answer = Answer.IN_THE_PAST
     else:
         answer = Answer.AHEAD if at > now else Answer.OWED

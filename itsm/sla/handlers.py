@@ -8,6 +8,7 @@ only noted. Nothing else is done any more, above all no transition: what was to 
 Nobody is told the same twice over. When several thresholds of a clock are answered at once, each recipient gets the last one's
 message only. What is answered more than `STALE` after it could have been (the clock process stood still) is not worth a message
 of its own any more: there is one for each recipient, template and hour of the standstill, which names the list to look at.
+So it is with what had passed already when another agreement was applied: a great many tickets may be overdue by it at once.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from itsm.platform.sweeper import BatchHandler, Handler
 from itsm.platform.time import from_micros, rfc3339, to_micros
 from itsm.platform.timers import TimerRow
 from itsm.sla import measure
+from itsm.sla.judging import Judge, Subject
 from itsm.sla.keeping import KIND, Keeper
 from itsm.sla.moments import THRESHOLD_REACHED, Facts
 from itsm.sla.policy import Agreement, Threshold
-from itsm.sla.rules import Judge, Subject
 from itsm.sla.standing import Cycle, Standing, Status
 from itsm.tickets import due, effects, facts, moves, records
 from itsm.tickets.desk import Desk, Tx
@@ -182,14 +183,15 @@ class _Answers:
         if cycle is None:
             return
         agreement, judge = self._keeper.agreements.get(tx.session, cycle.version)
-        owed = measure.outstanding(agreement, cycle, standing.quiet_until)
+        owed = measure.outstanding(agreement, cycle, *standing.past)
         known_since, now = standing.last_at, to_micros(tx.now)
         if owed and owed[0][0] > now:  # the machine's clock was put back since the row was claimed; the row is gone
             self._keeper.put(tx, record.id, self._keeper.standing(tx, record), [(agreement, cycle)])
         notices = _Notices(record)
         while owed and owed[0][0] <= now:
             at, threshold = owed[0]
-            tell = _Standstill.of(tx).teller(record) if now - max(at, known_since) > _STALE else notices.tell
+            is_old = at <= standing.applied_at or now - max(at, known_since) > _STALE
+            tell = _Standstill.of(tx).teller(record) if is_old else notices.tell
             _answer(tx, record, _Owed(agreement, judge, standing, cycle, at, threshold), tell)
             if len(owed) == 1 or owed[1][0] > now:
                 break  # should this have changed the target so that more is owed already, the keeper sets a timer for it
@@ -197,7 +199,7 @@ class _Answers:
             cycle = standing.cycles.get(cycle.key)
             if cycle is None:
                 break  # what was done has ended it, another has followed, and nothing about it is owed any more
-            owed = measure.outstanding(agreement, cycle, standing.quiet_until)
+            owed = measure.outstanding(agreement, cycle, *standing.past)
         record.messages.extend(notices.all())
 
 

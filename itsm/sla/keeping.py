@@ -21,10 +21,11 @@ from itsm.platform.time import from_micros, to_micros
 from itsm.platform.timers import NewTimer
 from itsm.sla import measure, places
 from itsm.sla.agreements import Agreements
+from itsm.sla.judging import Judge
 from itsm.sla.models import SlaClock, SlaStanding
 from itsm.sla.moments import NOTHING, STAMP, Facts, moments
 from itsm.sla.policy import Agreement, Threshold
-from itsm.sla.rules import Judge, advance
+from itsm.sla.rules import advance
 from itsm.sla.standing import Cycle, Key, Standing, cycle_data, decode, encode, text_of
 from itsm.tickets import alarms
 from itsm.tickets.desk import Tx
@@ -62,6 +63,7 @@ class Kept:
     standings: dict[int, Standing] = field(default_factory=dict)
     changed: dict[int, Standing] = field(default_factory=dict)
     cycles: dict[tuple[int, Key], tuple[Agreement, Cycle]] = field(default_factory=dict)
+    current: tuple[Agreement, Judge] | None = None
 
 
 class Keeper:
@@ -101,6 +103,14 @@ class Keeper:
         for row in _STANDINGS_OF.all(tx.session, list(kept.standings)):
             kept.standings[row.ticket_id] = decode(row.state)
 
+    def prepare(self, tx: Tx, newborns: Sequence[Record]) -> None:
+        """Read at once what clocks will ask about several new tickets: the agreement, and what the directory says."""
+        current = self._current(tx)
+        if current is not None and current[0].needs_places:
+            places.read_ahead(tx, newborns)
+            for record in newborns:
+                places.look_up(tx, record)
+
     def foreseen(self, tx: Tx, record: Record) -> Standing:
         """Where the clocks of a ticket will stand once the events are written that are pending."""
         standing = self.standing(tx, record)
@@ -116,7 +126,7 @@ class Keeper:
         kept.standings[ticket_id] = kept.changed[ticket_id] = standing
         for agreement, cycle in cycles:
             kept.cycles[ticket_id, cycle.key] = (agreement, cycle)
-            _set_timer(tx, ticket_id, cycle, measure.outstanding(agreement, cycle, standing.quiet_until))
+            _set_timer(tx, ticket_id, cycle, measure.outstanding(agreement, cycle, *standing.past))
 
     def _fold(self, tx: Tx, record: Record, standing: Standing, agreement: Agreement, judge: Judge) -> None:
         after, touched = _advanced(record, standing, agreement, judge)
@@ -127,13 +137,19 @@ class Keeper:
     def _stamp_birth(self, tx: Tx, record: Record) -> None:
         """Say in the event of its creation which agreement the ticket is born with."""
         created = next((event for event in record.pending if event.kind == "created"), None)
-        current = self.agreements.current(tx.session) if created is not None else None
+        current = self._current(tx) if created is not None else None
         if created is None or current is None:
             return
         stamp: dict[str, Any] = {"version": current[0].id}
         if tx.channel is Channel.IMPORT:  # what has passed is told, not lived: no threshold of those years is answered
             stamp["quiet_until"] = to_micros(tx.recorded_at)
         created.payload[STAMP] = stamp
+
+    def _current(self, tx: Tx) -> tuple[Agreement, Judge] | None:
+        kept = _kept(tx, self)
+        if kept.current is None:
+            kept.current = self.agreements.current(tx.session)
+        return kept.current
 
     def _note_places(self, tx: Tx, record: Record, agreement: Agreement) -> None:
         """Say in the events that set requester, service, group or item what the directory says of these now."""

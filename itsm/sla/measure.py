@@ -5,10 +5,11 @@ Everything follows from the stretches that count and the target; nothing is stor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from itsm.sla.policy import ALWAYS, Agreement, Threshold
+from itsm.sla.policy import ALWAYS, Agreement, Hours, Threshold
 from itsm.sla.standing import Cycle, Status
 from itsm.worktime.calendar import Calendar
 from itsm.worktime.duration import Duration
@@ -17,6 +18,9 @@ from itsm.worktime.timeline import BeyondCalendarError
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+ENDLESS: Final = 10**16
+"""Longer, in microseconds, than any calendar knows: a target that is never used up, and so is never due."""
+
 
 def spent(agreement: Agreement, cycle: Cycle, now: int) -> int:
     """The working time that has counted by `now`."""
@@ -24,7 +28,7 @@ def spent(agreement: Agreement, cycle: Cycle, now: int) -> int:
     for one in cycle.counted:
         end = now if one.end is None else min(one.end, now)
         if end > one.start:
-            total += agreement.calendar(one.calendar).elapsed_micros(one.start, end)
+            total += worked(agreement.calendar(one.calendar), one.start, end)
     return total
 
 
@@ -42,15 +46,26 @@ def used_up(agreement: Agreement, cycle: Cycle, length: int) -> int | None:
     for one in cycle.counted:
         calendar = agreement.calendar(one.calendar)
         if one.end is None:
-            return _added(calendar, one.start, left)
-        worked = calendar.elapsed_micros(one.start, one.end)
-        if worked >= left:
-            return _added(calendar, one.start, left)
-        left -= worked
+            return added(calendar, one.start, left)
+        counted = worked(calendar, one.start, one.end)
+        if counted >= left:
+            return added(calendar, one.start, left)
+        left -= counted
     return None
 
 
-def _added(calendar: Calendar, start: int, length: int) -> int | None:
+def worked(calendar: Calendar, start: int, end: int) -> int:
+    """The working time between two instants. Beyond the years that the calendar knows nothing counts: a promise whose hours
+    nobody has written down yet must not keep anybody from closing a ticket.
+    """
+    try:
+        return calendar.elapsed_micros(start, end)
+    except BeyondCalendarError as beyond:
+        start, end = (min(max(instant, beyond.first), beyond.last) for instant in (start, end))
+        return calendar.elapsed_micros(start, end)
+
+
+def added(calendar: Calendar, start: int, length: int) -> int | None:
     """When so much has been worked; None if that lies beyond the years the calendar knows, as where it hardly ever opens."""
     try:
         return calendar.add_micros(start, length)
@@ -61,6 +76,8 @@ def _added(calendar: Calendar, start: int, length: int) -> int | None:
 def reached_at(agreement: Agreement, cycle: Cycle, threshold: Threshold) -> int | None:
     """The instant at which a threshold is reached; None if it is not, as things stand."""
     if threshold.share is not None:
+        if (passed := next((at for label, at in cycle.passed if label == threshold.label), None)) is not None:
+            return passed
         length = -(-threshold.share.numerator * cycle.target.length // threshold.share.denominator)  # up: never too early
         return used_up(agreement, cycle, length)
     ends = used_up(agreement, cycle, cycle.target.length)
@@ -72,17 +89,28 @@ def reached_at(agreement: Agreement, cycle: Cycle, threshold: Threshold) -> int 
     return shifted(agreement, cycle.target.calendar, ends, threshold.after, 1)
 
 
-def shifted(agreement: Agreement, calendar: str, at: int, by: Duration, sign: int) -> int:
-    """An instant moved by a duration, forward or (`sign` −1) backward, in a calendar."""
+def shifted(agreement: Agreement, calendar: str, at: int, by: Duration, sign: int) -> int | None:
+    """An instant moved by a duration, forward or (`sign` −1) backward, in a calendar; None beyond the years that it knows."""
     hours = agreement.calendar(calendar)
     working = hours.working_length(by)
     if working is None:
         return at + sign * _micros(by)
-    return hours.add_micros(at, sign * (working // _MICROSECOND))
+    return added(hours, at, sign * (working // _MICROSECOND))
 
 
-def outstanding(agreement: Agreement, cycle: Cycle, quiet_until: int) -> list[tuple[int, Threshold]]:
+def passed(agreement: Agreement, cycle: Cycle, at: int) -> tuple[tuple[str, int], ...]:
+    """The shares of its target that a cycle has reached by an instant, by label, each with when that was."""
+    shares = [one for one in agreement.policies[cycle.clock].thresholds if one.share is not None]
+    instants = [(one.label, reached_at(agreement, cycle, one)) for one in shares]
+    return tuple((label, when) for label, when in instants if when is not None and when <= at)
+
+
+def outstanding(
+    agreement: Agreement, cycle: Cycle, quiet_until: int, settled_until: int | None = None
+) -> list[tuple[int, Threshold]]:
     """The thresholds of a cycle that are still to be answered, each with its instant, the earliest first.
+
+    Those reached up to `quiet_until` are not, nor any of a cycle that had ended by `settled_until` (by default the same).
 
     A clock that has ended reaches no more of them, but those that it had reached before are owed still. One that stops at the
     very instant of a threshold has not reached it: a promise kept in the last microsecond is kept.
@@ -90,7 +118,7 @@ def outstanding(agreement: Agreement, cycle: Cycle, quiet_until: int) -> list[tu
     policy = agreement.policies.get(cycle.clock)
     if policy is None or cycle.status is Status.CANCELLED:
         return []
-    if cycle.stopped_at is not None and cycle.stopped_at <= quiet_until:
+    if cycle.stopped_at is not None and cycle.stopped_at <= (quiet_until if settled_until is None else settled_until):
         return []  # nor need its calendars be known to an agreement that came later
     found = []
     for place, threshold in enumerate(policy.thresholds):
@@ -104,10 +132,16 @@ def outstanding(agreement: Agreement, cycle: Cycle, quiet_until: int) -> list[tu
 
 
 def length_of(agreement: Agreement, calendar: str, target: Duration, start: int) -> int:
-    """The length of a target that begins at `start`, in working time of its calendar; plain durations run in `always`."""
+    """The length of a target that begins at `start`, in working time of its calendar; plain durations run in `always`.
+
+    The end of a business day that lies beyond the years which the calendar knows is `ENDLESS` away.
+    """
     hours = agreement.calendar(calendar)
     if target.end_of_day:
-        return hours.elapsed_micros(start, to_micros(hours.end_of_business_day(to_instant(start), target.end_of_day)))
+        try:
+            return hours.elapsed_micros(start, to_micros(hours.end_of_business_day(to_instant(start), target.end_of_day)))
+        except BeyondCalendarError:
+            return ENDLESS
     working = hours.working_length(target)
     return _micros(target) if working is None else working // _MICROSECOND
 
@@ -115,6 +149,20 @@ def length_of(agreement: Agreement, calendar: str, target: Duration, start: int)
 def calendar_for(target: Duration, configured: str) -> str:
     """The key of the calendar that a target runs in."""
     return ALWAYS if target.exact else configured
+
+
+def calendar_key(agreement: Agreement, hours: Hours, places: Mapping[str, Any]) -> str:
+    """The key of the calendar that hours mean here: a name, or `name@Zone/Of`."""
+    name = hours.default
+    if hours.by is not None:
+        place = str(places.get(f"{hours.by.value}.location"))
+        own = str(places.get(f"{hours.by.value}.calendar") or agreement.openings.get(place))
+        name = own if own in agreement.calendars else name
+    if hours.zone_by is not None:
+        zone = agreement.zones.get(str(places.get(f"{hours.zone_by.value}.location")))
+        if zone is not None and zone != agreement.calendar(name).zone:
+            return f"{name}@{zone}"
+    return name
 
 
 def _micros(duration: Duration) -> int:

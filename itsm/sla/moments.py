@@ -22,6 +22,11 @@ CORRECTED: Final = "clock_corrected"
 EXCUSED: Final = "miss_excused"
 APPLIED: Final = "agreement_applied"
 
+LATE: Final = "late"
+"""The member of `agreement_applied` by which thresholds that had passed by then are answered; events of earlier releases lack
+it, and what they left alone stays so.
+"""
+
 _DONE: Final = frozenset({Category.RESOLVED.value, Category.CLOSED.value})
 _OWN: Final = frozenset({THRESHOLD_REACHED, CORRECTED, EXCUSED, APPLIED})
 _BY_KIND: Final[Mapping[str, Happening]] = {

@@ -5,6 +5,8 @@ The directory changes; the log does not. So what a clock was set by can be told 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from itsm.people.models import Group, Organisation, User
 from itsm.platform.database import Prepared
+from itsm.platform.lists import PreparedForMany
 from itsm.services.models import ConfigurationItem, Service
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
@@ -54,7 +57,42 @@ _LOOK_UP = Prepared(
 )
 
 
+_GROUPS = PreparedForMany(
+    lambda many: sa.select(Group.id, Group.key, Group.calendar).where(Group.id.in_(sa.select(many.c.value)))
+)
+_OF_GROUP: Final = ("group.key", "group.calendar")
+_BESIDE: Final = tuple(sorted(CONCERNED - {"group"}))
+
+
+@dataclass(slots=True)
+class _Known:
+    """What one transaction has read: of groups by row id, of all others by theirs. Siblings differ in little but the group."""
+
+    groups: dict[int | None, dict[str, Any]] = field(default_factory=lambda: {None: dict.fromkeys(_OF_GROUP)})
+    beside: dict[tuple[int | None, ...], dict[str, Any]] = field(default_factory=dict)
+
+
 def look_up(tx: Tx, record: Record) -> dict[str, Any]:
     """Every name of `NAMES` with what the directory has for this ticket now; None where it has nothing."""
-    row = tx.session.one(_LOOK_UP, **{name: record.ids.get(name) for name in CONCERNED})
-    return dict(zip(_COLUMNS, row, strict=True))
+    known, group, beside = _known(tx), record.ids.get("group"), tuple(record.ids.get(name) for name in _BESIDE)
+    if group not in known.groups or beside not in known.beside:
+        row = tx.session.one(_LOOK_UP, **{name: record.ids.get(name) for name in CONCERNED})
+        found = dict(zip(_COLUMNS, row, strict=True))
+        known.groups[group] = {name: found.pop(name) for name in _OF_GROUP}
+        known.beside[beside] = found
+    return {name: {**known.beside[beside], **known.groups[group]}[name] for name in _COLUMNS}
+
+
+def read_ahead(tx: Tx, records: Iterable[Record]) -> None:
+    """Read what the directory has for the groups of several tickets."""
+    known = _known(tx)
+    unknown = {group for record in records if (group := record.ids.get("group")) not in known.groups and group is not None}
+    if len(unknown) > 1:
+        rows = _GROUPS.all(tx.session, sorted(unknown))
+        known.groups.update({row.id: dict(zip(_OF_GROUP, (row.key, row.calendar), strict=True)) for row in rows})
+
+
+def _known(tx: Tx) -> _Known:
+    found = tx.cache.setdefault(_Known, _Known())
+    assert isinstance(found, _Known)
+    return found

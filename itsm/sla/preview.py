@@ -7,32 +7,30 @@ only. Nothing is written. Portions of tickets are read one after the other and s
 
 from __future__ import annotations
 
-import heapq
+import gc
 import multiprocessing
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import orjson
 import sqlalchemy as sa
 
 from itsm.platform.database import Database, Prepared, Session
-from itsm.sla import measure, sources
+from itsm.sla import sources
 from itsm.sla.agreements import Agreements, Source
-from itsm.sla.differences import Difference, Flip, Outcome, Tally, What, changes
+from itsm.sla.comparing import Page, compare
+from itsm.sla.differences import Outcome, Weightiest, changes
+from itsm.sla.judging import Judge
 from itsm.sla.models import SlaClock, SlaStanding, SlaVersion
-from itsm.sla.moments import CORRECTED, moments
+from itsm.sla.moments import CORRECTED
 from itsm.sla.policy import Agreement
-from itsm.sla.replay import Begun, following
-from itsm.sla.rules import Judge
-from itsm.sla.shapes import Retelling, Retold
-from itsm.sla.standing import OPEN, Cycle, Status, Target
+from itsm.sla.shapes import Retelling
 from itsm.tickets.models import Ticket, TicketEvent
 from itsm.workflow.definition import Category
 from itsm.workflow.vocabulary import load_vocabulary
@@ -75,7 +73,7 @@ _EVENTS = {
         )
         .join(Ticket, Ticket.id == TicketEvent.ticket_id)
         .where(wanted, sa.or_(sa.not_(TicketEvent.internal), TicketEvent.kind == CORRECTED, _HAS_CHANGES))
-        .order_by(TicketEvent.ticket_id, TicketEvent.seq)
+        .order_by(Ticket.id, TicketEvent.seq)  # as they are found: SQLite would sort by the event's own number of the ticket
     )
     for with_closed, wanted in _WANTED.items()
 }
@@ -94,12 +92,12 @@ _CLOCKS = {
         )
         .join(Ticket, Ticket.id == SlaClock.ticket_id)
         .where(wanted)
-        .order_by(SlaClock.ticket_id, SlaClock.clock, SlaClock.part, SlaClock.cycle)
+        .order_by(Ticket.id, SlaClock.clock, SlaClock.part, SlaClock.cycle)
     )
     for with_closed, wanted in _WANTED.items()
 }
 
-Key: TypeAlias = tuple[str, str]
+_TICKET: Final = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,108 +185,33 @@ def _do(portion: tuple[int, int]) -> Outcome:
 
 def _portion(bench: _Bench, first: int, last: int) -> Outcome:
     """Compare the tickets with these row ids."""
+    collects = gc.isenabled()
+    gc.disable()  # a portion is a great many values and no circle among them, and looking for one takes a sixth of the time
+    try:
+        return _compared(bench, first, last)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _compared(bench: _Bench, first: int, last: int) -> Outcome:
     with_closed = bench.job.with_closed
     with bench.database.session(write=False) as session:
         session.as_of_now()
+        session.keep_much()
         tickets = session.all(_TICKETS[with_closed], first=first, last=last)
         events = session.all(_EVENTS[with_closed], first=first, last=last)
         clocks = session.all(_CLOCKS[with_closed], first=first, last=last)
-    told = {ticket: list(its) for ticket, its in groupby(events, attrgetter("ticket_id"))}
-    kept = {ticket: list(its) for ticket, its in groupby(clocks, attrgetter("ticket_id"))}
-    outcome = Outcome()
+    told = {ticket: list(its) for ticket, its in groupby(events, _TICKET)}
+    kept = {ticket: list(its) for ticket, its in groupby(clocks, _TICKET)}
+    outcome, weightiest = Outcome(tickets=len(tickets)), Weightiest(bench.job.shown)
     for ticket in tickets:
         policies = bench.job.changed.get(ticket.version_id) or frozenset()
         if policies:
-            _ticket(bench, outcome, ticket, policies, told.get(ticket.id, ()), kept.get(ticket.id, ()))
-    outcome.shown = heapq.nlargest(bench.job.shown, outcome.shown, key=lambda each: each.weight)
-    outcome.tickets = len(tickets)
+            retold = bench.teller(policies).tell(
+                [(at, kind, who, orjson.loads(text)) for _, at, kind, who, text in told.get(ticket.id, ())]
+            )
+            page = Page(ticket, retold, outcome, weightiest, bench.job.now, with_closed)
+            compare(page, policies, kept.get(ticket.id, ()))
+    outcome.shown = weightiest.told()
     return outcome
-
-
-def _ticket(
-    bench: _Bench, outcome: Outcome, ticket: Any, policies: frozenset[str], events: Iterable[Any], rows: Iterable[Any]
-) -> None:
-    story = list(moments((row.at, row.kind, row.actor, orjson.loads(row.payload)) for row in events))
-    told = bench.teller(policies).tell(story)
-    kept: dict[Key, list[Any]] = defaultdict(list)
-    for row in rows:
-        if row.clock in policies:
-            kept[row.clock, row.part].append(row)
-    for key in dict.fromkeys((*kept, *told)):
-        tally = outcome.of(key[0])
-        found: list[Difference] = []
-        if ticket.category != Category.CLOSED.value and (told.is_open(key) or any(row.status in OPEN for row in kept[key])):
-            found += _compare_open(bench, tally, ticket.number, key, kept[key], told)
-        if bench.job.with_closed:
-            found += _compare_results(tally, ticket.number, key, kept[key], told)
-        for difference in found:
-            tally.note(difference)
-        outcome.shown += found
-
-
-def _compare_open(
-    bench: _Bench, tally: Tally, number: str, key: Key, rows: Sequence[Any], told: Retold
-) -> Iterator[Difference]:
-    """What applying would do to the open cycle of a clock, or how there would be one."""
-    was = next((row for row in rows if row.status in OPEN), None)
-    ensuing = _ensuing(told.of(key), rows, was)
-    then = next((cycle for cycle in ensuing if cycle.is_open), None)
-    tally.clocks += was is not None or then is not None
-    before = None if was is None else was.due_at
-    after = None if then is None else measure.due(bench.agreement, then)
-    flip = _flip(before, after, bench.job.now)
-    if was is not None and then is not None:
-        if before != after:
-            what = What.RUNS if before is None else What.PAUSES if after is None else What.MOVES
-            yield Difference(number, *key, was.cycle, what, before, after, flip)
-        elif before is None and _target_of(was) != (then.target.text, then.target.calendar, then.target.length):
-            yield Difference(number, *key, was.cycle, What.RETARGETED)
-    elif then is not None:
-        yield Difference(number, *key, then.number, What.APPEARS, None, after, flip)
-    elif was is not None:
-        yield Difference(number, *key, was.cycle, What.ENDS if ensuing else What.DISAPPEARS, before, None, flip)
-
-
-def _ensuing(told: Sequence[Begun], rows: Sequence[Any], was: Any) -> list[Cycle]:
-    """The cycles that would follow those with a result; most often there are none, and one is told."""
-    if len(told) == 1 and len(rows) == (was is not None):
-        cycle = told[0].cycle
-        return [cycle] if cycle.is_open or was is not None else []
-    results = [_stub(row) for row in rows if row is not was]
-    return following(told, results, None if was is None else _stub(was))
-
-
-def _compare_results(tally: Tally, number: str, key: Key, rows: Sequence[Any], told: Retold) -> Iterator[Difference]:
-    """Which results would have been others; runs of a clock are held against each other in their order."""
-    given = [row for row in rows if row.status in _RESULTS]
-    would = [one.cycle for one in told.of(key) if one.cycle.status in _RESULTS]
-    tally.results += max(len(given), len(would))
-    for row, cycle in zip(given, would, strict=False):
-        if row.status != cycle.status.value:
-            what = What.WOULD_MEET if cycle.status is Status.MET else What.WOULD_MISS
-            yield Difference(number, *key, row.cycle, what, row.due_at, cycle.due_at)
-    for row in given[len(would) :]:
-        yield Difference(number, *key, row.cycle, What.NO_RESULT, row.due_at)
-    for cycle in would[len(given) :]:
-        yield Difference(number, *key, cycle.number, What.NEW_RESULT, None, cycle.due_at)
-
-
-_RESULTS: Final = frozenset({Status.MET, Status.MISSED})
-_NO_TARGET: Final = Target(0, "", "", 0)
-
-
-def _stub(row: Any) -> Cycle:
-    """As much of a kept cycle as it takes to say which cycles follow it."""
-    return Cycle(
-        row.clock, row.part, row.cycle, 0, Status(row.status), row.started_at, _NO_TARGET, (), stopped_at=row.stopped_at
-    )
-
-
-def _target_of(row: Any) -> tuple[str, str, int]:
-    _, text, calendar, length = orjson.loads(row.detail)[6]
-    return text, calendar, length
-
-
-def _flip(before: int | None, after: int | None, now: int) -> Flip | None:
-    was, is_ = before is not None and before < now, after is not None and after < now
-    return None if was == is_ else Flip.OVERDUE if is_ else Flip.IN_TIME

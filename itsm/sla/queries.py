@@ -29,6 +29,7 @@ from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket, TicketEvent
 from itsm.tickets.records import Record
 from itsm.tickets.visibility import sees_internal
+from itsm.workflow.definition import FieldType
 
 _TICKET = sa.bindparam("ticket", type_=sa.BigInteger)
 _KEPT = Prepared(
@@ -126,7 +127,11 @@ def _names(record: Record, visible: frozenset[str]) -> Names:
         {name: state.title for name, state in workflow.states.items()},
         {name: each.title for name, each in record.process.fields.items() if each.title},
         visible,
+        frozenset(name for name, each in record.process.fields.items() if each.type in _CHOSEN),
     )
+
+
+_CHOSEN = frozenset({FieldType.CHOICE, FieldType.MULTI_CHOICE})
 
 
 def zone_of(tx: Tx, location: str | None, account: Account) -> str:

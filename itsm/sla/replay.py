@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from itsm.sla import measure
-from itsm.sla.moments import APPLIED, NOTHING, Facts, Moment, moments
+from itsm.sla.judging import Judge
+from itsm.sla.moments import APPLIED, LATE, NOTHING, Facts, Moment, moments
+from itsm.sla.phases import concluded
 from itsm.sla.policy import Agreement
-from itsm.sla.rules import Judge, advance, concluded
+from itsm.sla.rules import advance
 from itsm.sla.standing import Cycle, Key, Standing, Status
 
 NO_SUCH_CLOCK: Final = "the agreement that was applied has no such clock"
@@ -40,8 +42,7 @@ def derive(find: Find, events: Iterable[Told]) -> Derivation:
     standing, cycles = Standing(), dict[Key, Cycle]()
     for place, moment in enumerate(story):
         if moment.kind == APPLIED:
-            version = moment.payload["version"]
-            standing, cycles = _moved(find, version, standing, cycles, story[:place], moment.at)
+            standing, cycles = _moved(find, standing, cycles, story[:place], moment)
             continue
         standing, cycles = _step(find, standing, cycles, moment)
     return Derivation(standing, cycles, story[-1].after if story else NOTHING)
@@ -58,12 +59,13 @@ def _step(find: Find, standing: Standing, cycles: dict[Key, Cycle], moment: Mome
 
 
 def _moved(
-    find: Find, version: int, old: Standing, past: Mapping[Key, Cycle], story: Sequence[Moment], at: int
+    find: Find, old: Standing, past: Mapping[Key, Cycle], story: Sequence[Moment], applied: Moment
 ) -> tuple[Standing, dict[Key, Cycle]]:
-    """The clocks under another agreement from `at` on; under the one that they have already, as they are."""
+    """The clocks under another agreement from a moment on; under the one that they have already, as they are."""
+    version = applied.payload["version"]
     if version == old.version:
         return old, dict(past)
-    at = max(at, old.last_at)
+    at = max(applied.at, old.last_at)
     new, told = retold(find(version), version, story)
     results = {key: cycle for key, cycle in past.items() if not cycle.is_open}
     was_open = {(cycle.clock, cycle.part): cycle for cycle in past.values() if cycle.is_open}
@@ -76,7 +78,16 @@ def _moved(
             taken[was.key] = concluded(was, at, Status.CANCELLED, measure.due(find(was.version)[0], was), NO_SUCH_CLOCK)
     latest = {key: cycle for key, cycle in old.cycles.items() if not cycle.is_open}
     places = {**old.places, **new.places}
-    standing = replace(new, version=version, places=places, cycles={**latest, **taken}, quiet_until=at, last_at=at)
+    quiet_until = old.quiet_until if applied.payload.get(LATE) else at
+    standing = replace(
+        new,
+        version=version,
+        places=places,
+        cycles={**latest, **taken},
+        quiet_until=quiet_until,
+        applied_at=at,
+        last_at=at,
+    )
     return standing, {**results, **taken}
 
 

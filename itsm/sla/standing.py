@@ -84,8 +84,9 @@ class Correction:
 class Cycle:
     """One run of one clock. `counted` are the stretches that count, `credit` what was carried over from an earlier target.
 
-    `reached` are the thresholds that have been answered. Once it has ended, `stopped_at`, `due_at` and `ended_by` are set and
-    nothing but an excuse is ever added.
+    `reached` are the thresholds that have been answered; `passed` those that had been reached, each with its instant, under a
+    target of which the same share was carried over to another since. Once it has ended, `stopped_at`, `due_at` and `ended_by`
+    are set and nothing but an excuse is ever added.
     """
 
     clock: str
@@ -104,6 +105,7 @@ class Cycle:
     stopped_at: int | None = None
     due_at: int | None = None
     ended_by: str | None = None
+    passed: tuple[tuple[str, int], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -129,7 +131,8 @@ class Standing:
     those near the ticket when that was noted. `cycles` holds each clock's latest cycle, and earlier ones with a threshold still
     to be answered. `waiting` are clocks that have been set off and may not run yet, with the time that would have counted so
     far; `edges` the conditions that held last. Thresholds up to `quiet_until` are taken as answered: that past was told, not
-    lived. `last_at` is when a clock last changed: should the machine's clock be put back, these do not run backwards.
+    lived. `applied_at` is when the agreement was applied to the ticket, 0 if it was born with it: what had ended by then is
+    settled. `last_at` is when a clock last changed: should the machine's clock be put back, these do not run backwards.
     """
 
     version: int | None = None
@@ -139,6 +142,12 @@ class Standing:
     edges: frozenset[str] = frozenset()
     quiet_until: int = 0
     last_at: int = 0
+    applied_at: int = 0
+
+    @property
+    def past(self) -> tuple[int, int]:
+        """Up to when thresholds are taken as answered, and up to when cycles that have ended owe nothing."""
+        return self.quiet_until, max(self.quiet_until, self.applied_at)
 
     def latest(self, clock: str, part: str) -> Cycle | None:
         """The newest cycle of a clock; None before the first."""
@@ -157,6 +166,7 @@ def encode(standing: Standing) -> str:
             "edges": sorted(standing.edges),
             "quiet": standing.quiet_until,
             "last": standing.last_at,
+            "applied": standing.applied_at,
         }
     ).decode()
 
@@ -173,6 +183,7 @@ def decode(text: str) -> Standing:
         frozenset(data["edges"]),
         data["quiet"],
         data["last"],
+        data.get("applied", 0),  # kept by an earlier release
     )
 
 
@@ -195,6 +206,7 @@ def cycle_data(cycle: Cycle) -> list[Any]:
         cycle.stopped_at,
         cycle.due_at,
         cycle.ended_by,
+        cycle.passed,
     ]
 
 
@@ -217,6 +229,7 @@ def cycle_of(data: list[Any]) -> Cycle:
         stopped_at=data[13],
         due_at=data[14],
         ended_by=data[15],
+        passed=tuple((label, at) for label, at in data[16]) if len(data) > 16 else (),  # kept by an earlier release
     )
 
 

@@ -57,11 +57,14 @@ _RETURNS: Final[Mapping[Return, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What people call things: states and fields by their keys, and the fields that the reader sees."""
+    """What people call things: states and fields by their keys, the fields that the reader sees, and those whose values are
+    chosen from a list.
+    """
 
     states: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     visible: frozenset[str] = frozenset()
+    chosen: frozenset[str] = frozenset()
 
     def state(self, key: str) -> str:
         """The title of a state."""
@@ -71,6 +74,21 @@ class Names:
         """The title of a field, as it stands within a sentence."""
         title = self.fields.get(key) or key.replace("_", " ")
         return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+    def value(self, field: str, value: object) -> str:
+        """What a field holds, in quotes: a choice as people write it (`third_party` is “third party”, `p1` is “P1”)."""
+        if isinstance(value, list | tuple):
+            return ", ".join(self.value(field, one) for one in value) or "nothing"
+        if value is None:
+            return "nothing"
+        if field not in self.chosen:
+            return f"“{value}”"
+        words = str(value).replace("_", " ")
+        return f"“{words.upper() if len(words) <= _AN_ABBREVIATION else words}”"
+
+
+_AN_ABBREVIATION: Final = 2
+"""So few letters are an abbreviation: nobody says “p one” in small letters."""
 
 
 def moment(at: int, zone: str) -> str:
@@ -147,16 +165,13 @@ def _cause(one: Change, told: Clock, names: Names) -> str:
     asked = {field_of(name) for name in names_of(told.policy)} & names.visible
     changes = {name: change for name, change in one.moment.payload.get("changes", {}).items() if name in asked}
     if after.state == before.state:
-        changed = [f"{names.field(name)} changed from {_shown(old)} to {_shown(new)}" for name, (old, new) in changes.items()]
+        changed = [
+            f"{names.field(name)} changed from {names.value(name, old)} to {names.value(name, new)}"
+            for name, (old, new) in changes.items()
+        ]
         return " and ".join(changed) or "what we rest it on has changed"
-    known = [f"{names.field(name)} is {_shown(new)}" for name, (_, new) in changes.items() if new is not None]
+    known = [f"{names.field(name)} is {names.value(name, new)}" for name, (_, new) in changes.items() if new is not None]
     return " and ".join([f"the ticket is now “{names.state(after.state)}”", *known])
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "nothing"
-    return "nothing" if value is None else f"“{value}”"
 
 
 # What was agreed

@@ -57,7 +57,9 @@ def _gathered(tx: Tx) -> _Gathered:
 
 def _write(tx: Tx) -> None:
     gathered = _gathered(tx)
-    for (ticket_id, kind), names in gathered.resting.items():
-        timers.disarm(tx.session, ticket_id, kind, names)
-    timers.disarm_cycles(tx.session, gathered.resting_cycles)
+    resting = gathered.resting.items()
+    timers.disarm(
+        tx.session, [(ticket, kind, name) for (ticket, kind), names in resting if ticket not in tx.born for name in names]
+    )
+    timers.disarm_cycles(tx.session, [one for one in gathered.resting_cycles if one[0] not in tx.born])
     timers.arm(tx.session, gathered.armed.values())

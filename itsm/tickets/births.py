@@ -4,13 +4,15 @@ table, for imports, where each trip counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from itsm.platform.database import Prepared
 from itsm.platform.schema import table
+from itsm.tickets import records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import NumberCounter, Ticket
 from itsm.tickets.records import INSERT_EVENT, INSERT_TICKET, Record, observe, unwritten
@@ -18,17 +20,17 @@ from itsm.workflow.engine import Process
 
 _COUNTERS, _TICKETS = table(NumberCounter), table(Ticket)
 _COUNT: sa.BindParameter[int] = sa.bindparam("n", type_=sa.Integer)
-_LAST = Prepared(
-    sa.update(_COUNTERS)
-    .where(_COUNTERS.c.type == sa.bindparam("t"))
-    .values(last=_COUNTERS.c.last + _COUNT)
-    .returning(_COUNTERS.c.last)
-)
-_LARGEST_ID = Prepared(sa.select(sa.func.coalesce(sa.func.max(_TICKETS.c.id), 0).label("id")))
-_NEXT_IDS = Prepared(
-    sa.select(sa.func.nextval(sa.func.pg_get_serial_sequence("tickets", "id")).label("id")).select_from(
-        sa.func.generate_series(1, _COUNT)
+_ADVANCE = sa.update(_COUNTERS).where(_COUNTERS.c.type == sa.bindparam("t")).values(last=_COUNTERS.c.last + _COUNT)
+_LAST_SQLITE = Prepared(
+    _ADVANCE.returning(
+        _COUNTERS.c.last, sa.select(sa.func.coalesce(sa.func.max(_TICKETS.c.id), 0)).scalar_subquery().label("id")
     )
+)
+_ADVANCED = _ADVANCE.returning(_COUNTERS.c.last).cte("advanced")
+_LAST_POSTGRESQL = Prepared(
+    sa.select(_ADVANCED.c.last, sa.func.nextval(sa.func.pg_get_serial_sequence("tickets", "id")).label("id"))
+    .select_from(_ADVANCED)
+    .join(sa.func.generate_series(1, _COUNT).table_valued("value"), sa.true())
 )
 
 
@@ -69,24 +71,45 @@ def told(tx: Tx, record: Record) -> dict[str, Any]:
     }
 
 
+def number(tx: Tx, newborns: Sequence[Record]) -> None:
+    """Give new tickets their row ids and numbers, in their order.
+
+    Others who want a number of the same type wait from here on, until the commit; so what can be read before is read before.
+    """
+    for prepare in tx.desk.preparers:
+        prepare(tx, newborns)
+    counted = Counter((record.type, record.process.workflow.number) for record in newborns)
+    if len(newborns) == 1:
+        found = {type_: [records.allot(tx, type_, pattern)] for type_, pattern in counted}
+    else:
+        found = allot(tx, {type_: (pattern, count) for (type_, pattern), count in counted.items()})
+    pool = {type_: iter(allotted) for type_, allotted in found.items()}
+    for record in newborns:
+        record.id, record.number = next(pool[record.type])
+        record.values["number"] = record.number
+
+
 def allot(tx: Tx, wanted: Mapping[str, tuple[str, int]]) -> dict[str, list[tuple[int, str]]]:
     """Row ids and numbers for so many tickets of each type (pattern of its numbers, how many), in ascending order.
 
     All of them must be used in this transaction: numbers have no gaps, and SQLite gives an id again that has no row.
     """
-    ids = iter(_ids(tx, sum(count for _, count in wanted.values())))
-    found = {}
+    found, taken = {}, 0
     for type_, (pattern, count) in wanted.items():
-        last = tx.session.one(_LAST, t=type_, n=count).last
-        found[type_] = [(next(ids), pattern.format(number)) for number in range(last - count + 1, last + 1)]
+        last, ids = _advance(tx, type_, count, taken)
+        taken += count
+        numbers = range(last - count + 1, last + 1)
+        found[type_] = [(row_id, pattern.format(number)) for row_id, number in zip(ids, numbers, strict=True)]
     return found
 
 
-def _ids(tx: Tx, count: int) -> Iterable[int]:
+def _advance(tx: Tx, type_: str, count: int, taken: int) -> tuple[int, Sequence[int]]:
+    """The last of so many new numbers, and as many row ids; `taken` are those that were given out and have no row yet."""
     if tx.session.is_postgresql:
-        return [int(row.id) for row in tx.session.all(_NEXT_IDS, n=count)]
-    largest = int(tx.session.one(_LARGEST_ID).id)
-    return range(largest + 1, largest + 1 + count)
+        rows = tx.session.all(_LAST_POSTGRESQL, t=type_, n=count)
+        return rows[0].last, sorted(row.id for row in rows)
+    row = tx.session.one(_LAST_SQLITE, t=type_, n=count)
+    return row.last, range(row.id + taken + 1, row.id + taken + 1 + count)
 
 
 def save(tx: Tx, newborns: Iterable[Record]) -> None:
@@ -94,6 +117,7 @@ def save(tx: Tx, newborns: Iterable[Record]) -> None:
     newborns = list(newborns)
     for record in newborns:
         observe(tx, record)
+    tx.born.update(record.id for record in newborns)
     written = [unwritten(tx, record) for record in newborns]
     tx.session.run_many(INSERT_TICKET, [row for row, _ in written])
     tx.session.run_many(INSERT_EVENT, [event for _, events in written for event in events])

@@ -18,7 +18,7 @@ from itsm.tickets import alarms
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
 from itsm.tickets.models import Link, Ticket
-from itsm.tickets.records import Record, append
+from itsm.tickets.records import Neighbour, Record, append, process_of
 
 EVENT = "event"
 """Timer kind: something happened near a ticket; its reactions answer."""
@@ -32,11 +32,16 @@ MOST_HOPS = 8
 
 _ID: sa.BindParameter[Any] = sa.bindparam("id")
 _NEIGHBOURS = Prepared(
-    sa.select(Link.target_id.label("ticket_id"), Link.kind, sa.literal_column("0").label("inverse"))
+    sa.select(Ticket.id, Link.kind, sa.literal_column("0").label("inverse"), Ticket.workflow_version_id)
+    .join_from(Link, Ticket, Ticket.id == Link.target_id)
     .where(Link.source_id == _ID)
     .union_all(
-        sa.select(Link.source_id, Link.kind, sa.literal_column("1")).where(Link.target_id == _ID),
-        sa.select(Ticket.id, sa.literal("child"), sa.literal_column("0")).where(Ticket.parent_id == _ID),
+        sa.select(Ticket.id, Link.kind, sa.literal_column("1"), Ticket.workflow_version_id)
+        .join_from(Link, Ticket, Ticket.id == Link.source_id)
+        .where(Link.target_id == _ID),
+        sa.select(Ticket.id, sa.literal("child"), sa.literal_column("0"), Ticket.workflow_version_id).where(
+            Ticket.parent_id == _ID
+        ),
     )
 )
 
@@ -58,15 +63,15 @@ def queue(tx: Tx, kind: str, record: Record, targets: Iterable[int], name: str, 
     tx.followups.extend(targets)
 
 
-def neighbours(tx: Tx, record: Record) -> list[tuple[int, str]]:
-    """The tickets near this one: row id, and the kind of link as read from this ticket's end."""
+def neighbours(tx: Tx, record: Record) -> list[Neighbour]:
+    """The tickets near this one."""
     if record.neighbours is None:
         record.neighbours = [
-            (int(row.ticket_id), INVERSE_KINDS[row.kind] if row.inverse else row.kind)
+            Neighbour(row.id, INVERSE_KINDS[row.kind] if row.inverse else row.kind, row.workflow_version_id)
             for row in tx.session.all(_NEIGHBOURS, id=record.id)
         ]
         if (parent := record.ids.get("parent")) is not None:
-            record.neighbours.append((parent, "parent"))
+            record.neighbours.append(Neighbour(parent, "parent", None))
     return record.neighbours
 
 
@@ -74,9 +79,11 @@ def announce(tx: Tx, record: Record) -> None:
     """Tell the neighbours that the ticket is now in another category, as an event their workflows may react to.
 
     A linked ticket hears `linked_<type>_<category>`, a child `parent_<category>`, a parent `child_<category>` (and what follows
-    from it: `tasks_done`, `task_failed`, `children_closed`).
+    from it: `tasks_done`, `task_failed`, `children_closed`). Children and linked tickets are only told what their workflow, in
+    the version that they follow, reacts to: what nobody hears would cost each of them a command of its own.
     """
-    for target, kind in neighbours(tx, record):
-        near = {"parent": "child", "child": "parent"}.get(kind, f"linked_{record.type}")
-        event = f"{near}_{record.category}"
-        queue(tx, EVENT, record, [target], event, {"event": event, "type": record.type, "state": record.state})
+    for near in neighbours(tx, record):
+        side = {"parent": "child", "child": "parent"}.get(near.kind, f"linked_{record.type}")
+        event = f"{side}_{record.category}"
+        if near.version_id is None or process_of(tx, near.version_id).hears(event):
+            queue(tx, EVENT, record, [near.id], event, {"event": event, "type": record.type, "state": record.state})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,25 +10,24 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from itsm.people.access import Permission, require
+from itsm.people.reports import require_acting_for
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
 from itsm.platform.schema import table
 from itsm.tickets import births, cascades, clockwork, guarding, moves, records, references
 from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.facts import INVERSE_KINDS, TASK, gather
-from itsm.tickets.models import Link, Ticket, Watcher, WorkEntry, WorkflowVersion
-from itsm.tickets.records import Record
+from itsm.tickets.models import Link, Reader, Ticket, Watcher, WorkEntry, WorkflowVersion
+from itsm.tickets.records import Neighbour, Record
 from itsm.tickets.refusals import as_error
-from itsm.tickets.visibility import sees_internal
+from itsm.tickets.visibility import sees_internal, sight
 from itsm.workflow.case import Refusal, Value
 from itsm.workflow.definition import FieldType
 
 PUBLIC, INTERNAL = "public", "internal"
 
 _CURRENT = Prepared(
-    sa.select(WorkflowVersion.id, WorkflowVersion.source).where(
-        WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current
-    )
+    sa.select(WorkflowVersion.id).where(WorkflowVersion.name == sa.bindparam("name"), WorkflowVersion.is_current)
 )
 _LINKS, _WATCHERS, _WORK = table(Link), table(Watcher), table(WorkEntry)
 _INSERT_LINK = Prepared(
@@ -57,6 +56,7 @@ _DELETE_WATCHER = Prepared(
 _INSERT_WORK = Prepared(
     sa.insert(_WORK).values({name: sa.bindparam(name) for name in ("ticket_id", "user_id", "minutes", "note", "at")})
 )
+_INSERT_READER = Prepared(sa.insert(table(Reader)).values(ticket_id=sa.bindparam("ticket_id"), user_id=sa.bindparam("user_id")))
 _NUMBER = Prepared(sa.select(Ticket.number).where(Ticket.id == sa.bindparam("id")))
 
 
@@ -64,7 +64,8 @@ _NUMBER = Prepared(sa.select(Ticket.number).where(Ticket.id == sa.bindparam("id"
 class NewTicket:
     """What is asked for. `fields` holds declared fields and, besides, those built-in ones a workflow lets one set.
 
-    `laid` are values that a definition gives, such as a catalogue's: typed, but written by no person's right.
+    `laid` are values that a definition gives, such as a catalogue's: typed, but written by no person's right. `opened_by` is
+    the row id of whoever asked for what the desk opens by itself: he counts as its opener, and so never decides on it.
     """
 
     type: str
@@ -76,6 +77,7 @@ class NewTicket:
     requester: str | None = None
     parent: str | None = None
     laid: Mapping[str, Value] = field(default_factory=dict)
+    opened_by: int | None = None
 
 
 def create(tx: Tx, new: NewTicket) -> Record:
@@ -95,29 +97,76 @@ def create(tx: Tx, new: NewTicket) -> Record:
 
 def open_under(tx: Tx, new: NewTicket, parent: Record | None) -> Record:
     """Open a ticket under a parent that the transaction holds already. Raises like `create`."""
-    version = tx.session.first(_CURRENT, name=new.type)
-    if version is None:
-        message = f"There is no workflow “{new.type}”."
-        raise DeskError(Kind.INVALID, "unknown_type", message, (FieldError("/type", "unknown_type", message),))
-    process = records.process_of(tx, version.id)
+    (record,) = open_all(tx, [new], parent)
+    return record
+
+
+def open_all(tx: Tx, wanted: Sequence[NewTicket], parent: Record | None) -> list[Record]:
+    """Open tickets under a parent that the transaction holds already: all of them are written before any of them reacts.
+
+    It costs a statement for each table, however many they are. Raises like `create`, and then opens none.
+    """
+    opened = [_conceive(tx, new, parent) for new in wanted]
+    births.number(tx, opened)
+    for record in opened:
+        records.append(tx, record, "created", births.told(tx, record))
+    births.save(tx, opened)
+    _let_openers_see(tx, opened)
+    _make_neighbours(parent, opened)
+    for record in opened:
+        clockwork.rearm(tx, record, None)
+        for subscriber in tx.desk.subscribers:
+            subscriber(tx, Happened("created", record))
+        record.happenings.append("created")
+        moves.settle(tx, record)
+    return opened
+
+
+def _make_neighbours(parent: Record | None, opened: Sequence[Record]) -> None:
+    """Who is near a ticket that has just been opened is known without asking, and so is who is near its parent from now on."""
+    for record in opened:
+        record.neighbours = [] if parent is None else [Neighbour(parent.id, "parent", None)]
+    if parent is not None and parent.neighbours is not None:
+        parent.neighbours += [Neighbour(record.id, "child", record.workflow_version_id) for record in opened]
+
+
+def _let_openers_see(tx: Tx, opened: Sequence[Record]) -> None:
+    """Let a manager see what he has opened for one of his people: no role of his would show it to him."""
+    if sight(tx.actor) in ("own", "organisation"):
+        others = [record.id for record in opened if record.ids["requester"] != tx.actor.id]
+        tx.session.run_many(_INSERT_READER, [{"ticket_id": ticket, "user_id": tx.actor.id} for ticket in others])
+
+
+def _conceive(tx: Tx, new: NewTicket, parent: Record | None) -> Record:
+    """A ticket as its workflow takes it, still without a number and not written."""
+    version_id = _current_version(tx, new.type)
+    process = records.process_of(tx, version_id)
     inputs = _creation_inputs(tx, new)
-    record = births.newborn(tx, new.type, version.id, process)
+    record = births.newborn(tx, new.type, version_id, process)
+    record.opened_by_id = new.opened_by or record.opened_by_id
     verdict = guarding.judge(tx, record, process.create(tx.actor.person(), inputs, tx.now, new.laid), inputs)
     if isinstance(verdict, Refusal):
         raise as_error(verdict, creating=True)
     moves.take_changes(tx, record, verdict.changes)
     _place(tx, record, new, parent)
-    record.id, record.number = records.allot(tx, new.type, process.workflow.number)
-    record.values["number"] = record.number
     records.enter(record, verdict.target, verdict.category, tx.now)
-    records.append(tx, record, "created", births.told(tx, record))
-    records.save(tx, record)
-    clockwork.rearm(tx, record, None)
-    for subscriber in tx.desk.subscribers:
-        subscriber(tx, Happened("created", record))
-    record.happenings.append("created")
-    moves.settle(tx, record)
     return record
+
+
+class _Current(dict[str, int]):
+    """The current versions of workflows, as one transaction has found them."""
+
+
+def _current_version(tx: Tx, type_: str) -> int:
+    known = tx.cache.setdefault(_Current, _Current())
+    assert isinstance(known, _Current)
+    if type_ not in known:
+        version = tx.session.first(_CURRENT, name=type_)
+        if version is None:
+            message = f"There is no workflow “{type_}”."
+            raise DeskError(Kind.INVALID, "unknown_type", message, (FieldError("/type", "unknown_type", message),))
+        known[type_] = version.id
+    return known[type_]
 
 
 def transition(
@@ -298,8 +347,8 @@ def may_touch(tx: Tx, record: Record) -> None:
 
 
 def _creation_inputs(tx: Tx, new: NewTicket) -> dict[str, Value]:
-    if new.requester is not None and new.requester != tx.actor.login:
-        require(tx.actor, Permission.CREATE_FOR_OTHERS)
+    if new.requester is not None:
+        require_acting_for(tx.session, tx.actor, new.requester)
     inputs: dict[str, Value] = {**new.fields, "title": new.title, "description": new.description}
     inputs.update({name: value for name, value in (("service", new.service), ("ci", new.ci)) if value is not None})
     return inputs

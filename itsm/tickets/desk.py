@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Actor, Channel, Roles
 from itsm.platform.database import Database, Session
+from itsm.platform.errors import DeskError
 from itsm.platform.settings import Settings
 from itsm.platform.time import Clock
 from itsm.workflow.definition import Workflow
@@ -37,7 +40,8 @@ class Happened:
     """Something a capability may want to answer, inside the same transaction: a ticket was created, moved, or edited,
     or a timer or reaction has `acted` on its fields.
 
-    Other words of `what` are events near the ticket, as its workflow may react to them: `child_closed`.
+    Other words of `what` are events near the ticket, as its workflow may react to them: `child_closed`. Those of its children
+    are always told, the others only where the workflow reacts to them.
     """
 
     what: str
@@ -66,6 +70,10 @@ Part = TypeVar("Part")
 Subscriber = Callable[["Tx", Happened], None]
 Guard = Callable[["Tx", "Record", Intent], "Sequence[Reason]"]
 """Says what speaks against something that the workflow itself would allow (see `guarding.py`)."""
+Preparer = Callable[["Tx", "Sequence[Record]"], None]
+"""Reads at once what the observers will ask about several new tickets one by one."""
+Listener = Callable[["Tx", str, "Mapping[str, Any]"], None]
+"""Hears what a transaction has said about people, before its commit: the kind of the event, and what it tells."""
 Observer = Callable[["Tx", "Record"], None]
 """Reads the events of a ticket that are about to be written (`Record.pending`), and may add to what they tell."""
 
@@ -79,6 +87,7 @@ class Tx:
     keeps in `cache` what it has read, under a type of its own, and writes by `at_end` what it has gathered, before the commit.
     `posting` begins the keys of messages, where what is posted has an identity of its own (else: the ticket and its version).
     `unwritten` are the tickets that a batch has finished and not written; whoever asks about several tickets writes them first.
+    `born` are the row ids of tickets that it opened: what this transaction has not written about them is not there.
     """
 
     session: Session
@@ -94,6 +103,7 @@ class Tx:
     at_end: list[Callable[[Tx], None]] = field(default_factory=list)
     posting: str | None = None
     unwritten: dict[int, Record] = field(default_factory=dict)
+    born: set[int] = field(default_factory=set)
 
     def as_system(self, channel: Channel) -> Tx:
         """The same transaction, carried on by the desk itself on behalf of whoever acted."""
@@ -119,6 +129,8 @@ class Desk:
     subscribers: Sequence[Subscriber] = ()
     guards: Sequence[Guard] = ()
     observers: Sequence[Observer] = ()
+    preparers: Sequence[Preparer] = ()
+    listeners: Sequence[Listener] = ()
     parts: Mapping[type, object] = field(default_factory=dict)
     run_followup: Callable[[int], object] = lambda ticket_id: None
     audit_key: bytes = field(init=False, repr=False)
@@ -134,15 +146,39 @@ class Desk:
 
     @contextmanager
     def transaction(self, actor: Actor, channel: Channel, *, origin: str | None = None) -> Iterator[Tx]:
-        """One command, all or nothing. What it queued for other tickets runs right after the commit."""
-        with self.database.session() as session:
+        """One command, all or nothing. What it queued for other tickets runs right after the commit.
+
+        A refusal that says what was tried is told to the auditor, once nothing else is left of the command.
+        """
+        begun: list[Tx] = []
+        with self._noting(begun), self.database.session() as session:
             now = self.clock.now()
             tx = Tx(session, self, actor, channel, now, now, origin)
+            begun.append(tx)
             yield tx
+            for listener, (kind, told) in product(self.listeners, session.said):
+                listener(tx, kind, told)
             for finish in tx.at_end:
                 finish(tx)
         for ticket_id in dict.fromkeys(tx.followups):
             self._follow_up(ticket_id)
+
+    @contextmanager
+    def _noting(self, begun: list[Tx]) -> Iterator[None]:
+        try:
+            yield
+        except DeskError as refusal:
+            if begun and refusal.deed is not None:
+                self._note(begun[0], refusal.code, refusal.deed)
+            raise
+
+    def _note(self, tx: Tx, code: str, deed: Mapping[str, Any]) -> None:
+        """Tell the auditor of a refusal. That it cannot be told is no reason to answer otherwise."""
+        try:
+            with self.database.session() as session:
+                people.tell(session, tx.now, tx.actor.login, "refused", {"code": code, **deed})
+        except DeskError:
+            _log.exception("a refusal could not be told to the auditor")
 
     def _follow_up(self, ticket_id: int) -> None:
         """Run what was queued for a ticket. The command is committed already, so a failure here is not its failure."""

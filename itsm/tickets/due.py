@@ -107,14 +107,14 @@ def event(tx: Tx, record: Record, row: TimerRow) -> None:
     name = str(row.payload["event"])
     record.happenings.append(name)
     for subscriber in tx.desk.subscribers:
-        subscriber(tx, Happened(name, record))
+        subscriber(tx, Happened(name, record, row.payload.get("from")))
     if not name.startswith("child_") or name not in {f"child_{Category.RESOLVED}", f"child_{Category.CLOSED}"}:
         return
     if row.payload.get("type") == facts.TASK:
         counts = facts.gather(tx, record, frozenset({Fact.TASKS}))[Fact.TASKS.value]
         if row.payload.get("state") == facts.FAILED:
             record.happenings.append("task_failed")
-        elif counts["open"] == 0 and counts["failed"] == 0 and counts["done"] > 0:
+        elif counts["open"] == 0 and counts["failed"] == 0 and counts["done"] + counts["refused"] > 0:
             record.happenings.append("tasks_done")
     if facts.open_children(tx, record) == 0:
         record.happenings.append("children_closed")

@@ -1,7 +1,7 @@
 """The deeds behind a workflow's actions: one handler each, run in the transaction of the command that decided on them.
 
 `set`, `clear` and `assign` are not here: the engine turns them into changes. What concerns other tickets is queued; what
-leaves the house goes to the outbox.
+leaves the house goes to the outbox. Calls of webhooks are made by `delivery/handlers.py`.
 """
 
 from __future__ import annotations
@@ -67,12 +67,6 @@ def survey(tx: Tx, record: Record, effect: Effect) -> None:
         _post(tx, record, "survey", f"{template}:{requester}", {"to": requester, "template": template})
 
 
-def webhook(tx: Tx, record: Record, effect: Effect) -> None:
-    """Put a call to a configured receiver into the outbox."""
-    name = str(effect.arguments["name"])
-    _post(tx, record, "webhook", name, {"name": name, "payload": effect.arguments.get("payload") or {}})
-
-
 def comment(tx: Tx, record: Record, effect: Effect) -> None:
     """Write on the ticket in the name of whoever acts."""
     visibility = str(effect.arguments.get("visibility") or commands.INTERNAL)
@@ -107,7 +101,7 @@ def link(tx: Tx, record: Record, effect: Effect) -> None:
 def fire(tx: Tx, record: Record, effect: Effect) -> None:
     """Queue a trigger for every ticket at the other end of a kind of link; refusals there are noted there."""
     wanted = {"children": "child"}.get(str(effect.arguments["on"]), str(effect.arguments["on"]))
-    targets = [ticket for ticket, kind in cascades.neighbours(tx, record) if kind == wanted]
+    targets = [near.id for near in cascades.neighbours(tx, record) if near.kind == wanted]
     trigger = str(effect.arguments["trigger"])
     cascades.queue(tx, cascades.FIRE, record, targets, trigger, {"trigger": trigger})
 
@@ -115,7 +109,6 @@ def fire(tx: Tx, record: Record, effect: Effect) -> None:
 HANDLERS: Mapping[str, EffectHandler] = {
     "notify": notify,
     "survey": survey,
-    "webhook": webhook,
     "comment": comment,
     "create_task": create_task,
     "spawn": spawn,

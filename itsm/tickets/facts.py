@@ -66,8 +66,8 @@ def gather(tx: Tx, record: Record, needs: frozenset[Fact]) -> dict[str, Any]:
 
 
 def tasks(tx: Tx, record: Record) -> dict[str, int]:
-    """How many work tasks the ticket has: open, total, failed, and done."""
-    counts = {"open": 0, "total": 0, "failed": 0, "done": 0}
+    """How many work tasks the ticket has: open, total, failed, and done. None is refused; only items of a bundle are."""
+    counts = {"open": 0, "total": 0, "failed": 0, "done": 0, "refused": 0}
     if record.is_new:
         return counts
     for row in tx.session.all(_TASKS, id=record.id):

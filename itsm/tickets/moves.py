@@ -131,11 +131,15 @@ def settle(tx: Tx, record: Record) -> None:
 
 def come_to_rest(tx: Tx, record: Record) -> None:
     """Let the workflow answer everything that has happened. Reactions act as the desk itself."""
+    if not record.happenings:
+        return
     desk = tx.as_system(Channel.REACTION)
     reactions = 0
     while record.happenings:
         event = record.happenings.popleft()
         process = record.process
+        if not process.hears(event):
+            continue
         case = record.case(**facts.gather(tx, record, process.needs_event(event)))
         response = process.react(event, case, tx.now)
         if response is None:

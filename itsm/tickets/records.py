@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -73,6 +73,16 @@ class Written:
     values: Mapping[str, Value]
 
 
+class Neighbour(NamedTuple):
+    """A ticket near another: its row id, the kind of link as read from the other, and the workflow version it follows; None
+    for a parent, whose row a part of it never reads.
+    """
+
+    id: int
+    kind: str
+    version_id: int | None
+
+
 @dataclass(slots=True)
 class Record:
     """A ticket as a command sees it. `values` has every field by name; `ids` the row ids behind the keys among them.
@@ -105,7 +115,7 @@ class Record:
     pending: list[PendingEvent] = field(default_factory=list)
     happenings: deque[str] = field(default_factory=deque)
     messages: list[Message] = field(default_factory=list)
-    neighbours: list[tuple[int, str]] | None = None
+    neighbours: list[Neighbour] | None = None
 
     @property
     def version(self) -> int:

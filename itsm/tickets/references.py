@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from itsm.people.models import Group, Organisation, User
 from itsm.platform.database import Prepared
 from itsm.platform.errors import FieldError, invalid
+from itsm.platform.lists import PreparedForMany
 from itsm.services.models import ConfigurationItem, Service
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
@@ -32,7 +33,11 @@ _KEY: sa.BindParameter[Any] = sa.bindparam("key")
 _BY_KEY: Mapping[FieldType, Prepared] = {
     FieldType.USER: Prepared(sa.select(User.id).where(User.login == _KEY, User.active)),
     FieldType.GROUP: Prepared(sa.select(Group.id).where(Group.key == _KEY)),
-    FieldType.SERVICE: Prepared(sa.select(Service.id).where(Service.key == _KEY)),
+    FieldType.SERVICE: Prepared(
+        sa.select(Service.id, Group.key.label("group"), Group.id.label("group_id"))
+        .outerjoin(Group, Group.id == Service.group_id)
+        .where(Service.key == _KEY)
+    ),
     FieldType.CI: Prepared(sa.select(ConfigurationItem.id).where(ConfigurationItem.key == _KEY)),
 }
 _VISIBLE_TICKET = {kind: Prepared(sa.select(Ticket.id).where(Ticket.number == _KEY, visible_to(kind))) for kind in SIGHTS}
@@ -41,8 +46,24 @@ _REQUESTER = Prepared(
     .outerjoin(Organisation, Organisation.id == User.organisation_id)
     .where(User.login == _KEY, User.active)
 )
-_SERVICE_GROUP = Prepared(sa.select(Group.key, Group.id).join(Service, Service.group_id == Group.id).where(Service.key == _KEY))
+_GROUPS = PreparedForMany(lambda many: sa.select(Group.key, Group.id).where(Group.key.in_(sa.select(many.c.value))), sa.Text)
 _RESTRICTED = Prepared(sa.select(Group.restricted).where(Group.id == sa.bindparam("id")))
+
+
+def read_ahead(tx: Tx, groups: Iterable[str]) -> None:
+    """Find several groups at once, for those who will ask for them one by one."""
+    known = _known(tx).ids
+    unknown = sorted({key for key in groups if (FieldType.GROUP, key) not in known})
+    if len(unknown) > 1:
+        known.update({(FieldType.GROUP, row.key): int(row.id) for row in _GROUPS.all(tx.session, unknown)})
+
+
+@dataclass(slots=True)
+class _Known:
+    """The groups, services and items that one transaction has found: once there, they stay. Users may be shut out."""
+
+    ids: dict[tuple[FieldType, str], int] = field(default_factory=dict)
+    supporting: dict[str, tuple[str, int] | None] = field(default_factory=dict)
 
 
 def find(tx: Tx, kind: FieldType, key: str) -> int | None:
@@ -51,9 +72,25 @@ def find(tx: Tx, kind: FieldType, key: str) -> int | None:
         return tx.actor.id
     if kind is FieldType.TICKET:
         row = tx.session.first(_VISIBLE_TICKET[sight(tx.actor)], key=key, **parameters(tx.actor))
-    else:
+        return None if row is None else int(row.id)
+    if kind is FieldType.USER:
         row = tx.session.first(_BY_KEY[kind], key=key)
-    return None if row is None else int(row.id)
+        return None if row is None else int(row.id)
+    known = _known(tx)
+    if (kind, key) not in known.ids:
+        row = tx.session.first(_BY_KEY[kind], key=key)
+        if row is None:
+            return None
+        known.ids[kind, key] = int(row.id)
+        if kind is FieldType.SERVICE:
+            known.supporting[key] = None if row.group is None else (row.group, row.group_id)
+    return known.ids[kind, key]
+
+
+def _known(tx: Tx) -> _Known:
+    found = tx.cache.setdefault(_Known, _Known())
+    assert isinstance(found, _Known)
+    return found
 
 
 def resolve(tx: Tx, changes: Mapping[str, Change], kinds: Mapping[str, FieldType]) -> dict[str, int | None]:
@@ -101,8 +138,7 @@ def requester(tx: Tx, login: str) -> Requester:
 
 def supporting_group(tx: Tx, service: str) -> tuple[str, int] | None:
     """The group that supports a service, if one does: its key and row id."""
-    row = tx.session.first(_SERVICE_GROUP, key=service)
-    return None if row is None else (row.key, row.id)
+    return _known(tx).supporting.get(service) if find(tx, FieldType.SERVICE, service) is not None else None
 
 
 def is_restricted(tx: Tx, group_id: int | None) -> bool:

@@ -220,10 +220,24 @@ class Survey(Form):
 
 
 class Webhook(Form):
-    """Calls a configured webhook: `webhook: {name: monitoring, payload: {number: ticket.number}}`."""
+    """Calls a configured receiver: `webhook: {name: monitoring, payload: {number: ticket.number}}`.
 
-    name = Text(required=True)
+    Receivers are in `config/webhooks.yaml`. With `answer: awaited` it calls back: `webhook_succeeded`, `webhook_failed` or
+    `webhook_unanswered` happens to the ticket then, unless it has left the state it is in after the action. `message` names the
+    field that takes what the answer says, `input` a text of JSON that is sent besides.
+    """
+
+    name = Said(Noun.WEBHOOK, alone=True, required=True)
     payload = Payload()
+    input = Said(alone=True)
+    answer = Word(("awaited",), "answer")
+    message = Name(Noun.FIELD)
+
+    @validates_schema
+    def answered(self, data: dict[str, Any], **_: object) -> None:
+        """A message comes with an answer."""
+        if "message" in data and "answer" not in data:
+            raise fault("misplaced-key", "Nobody answers, so there is no message.", "Add answer: awaited.")
 
 
 _FORMS: Final[Mapping[str, tuple[type[Form], str | None]]] = {

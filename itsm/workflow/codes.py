@@ -47,6 +47,8 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "unknown-workflow": "There is no workflow of this name.",
         "unknown-group": "There is no group of this name.",
         "unknown-policy": "There is no policy of this name in config/approvals.yaml.",
+        "unknown-webhook": "There is no receiver of this name in config/webhooks.yaml.",
+        "unknown-answer": "The answer of a webhook is awaited, or not spoken of.",
         "unknown-ladder": "There is no ladder of this name in config/escalation.yaml.",
         "unknown-type": "There is no type of field of this name.",
         "unknown-category": "There is no category of states of this name.",

@@ -86,6 +86,10 @@ class Process:
         """Every trigger that can ever be fired: the workflow's own, and no other."""
         return self._machine.triggers
 
+    def hears(self, event: str) -> bool:
+        """Whether anything in this workflow reacts to this event; what nobody hears need not be told."""
+        return event in self._book.reactions
+
     def needs(self, trigger: str | None = None) -> frozenset[Fact]:
         """The facts that `fire` of this trigger asks for; without one, what any decision asks for."""
         return self._needs.everything if trigger is None else self._needs.of_trigger(trigger)

@@ -116,6 +116,7 @@ def known_names(vocabulary: Vocabulary, own: frozenset[str] = frozenset()) -> di
         **({Noun.GROUP: vocabulary.groups} if vocabulary.groups is not None else {}),
         **({Noun.POLICY: vocabulary.policies} if vocabulary.policies is not None else {}),
         **({Noun.LADDER: vocabulary.ladders} if vocabulary.ladders is not None else {}),
+        **({Noun.WEBHOOK: vocabulary.webhooks} if vocabulary.webhooks is not None else {}),
     }
 
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from unicodedata import combining, east_asian_width
 from urllib.parse import quote
 
 from itsm.workflow.check import RULES
 from itsm.workflow.codes import MEANINGS
-from itsm.workflow.findings import Finding, Severity
-
-Meanings: TypeAlias = Mapping[str, tuple[str | None, Severity]]
-"""What codes mean, and how grave what they say is."""
+from itsm.workflow.findings import Finding, Meanings, Severity
 
 _NO_OTHERS: Final[Meanings] = {}
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -28,7 +28,7 @@ LINK_KINDS: Final = (
 )  # fmt: skip
 """How tickets are linked; `links.<kind>` counts them, seen from this ticket."""
 
-TASK_COUNTS: Final = ("open", "total", "failed")
+TASK_COUNTS: Final = ("open", "total", "failed", "done", "refused")
 APPROVAL_COUNTS: Final = ("pending", "approved", "rejected", "total")
 DECIDERS: Final = "approvals.deciders"
 """Who approved the ticket, as far as their approval stands; `actor.id in approvals.deciders`."""

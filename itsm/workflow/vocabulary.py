@@ -39,7 +39,13 @@ EVENTS: Final = frozenset(
         "nobody_available",
         "tasks_done",
         "task_failed",
+        "order_held",
+        "order_resumed",
+        "called_off",
         "children_closed",
+        "webhook_succeeded",
+        "webhook_failed",
+        "webhook_unanswered",
     }
 )
 """What can happen to any ticket; further events are named after what stands near it, see `event_names`."""
@@ -64,7 +70,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What exists around a practice. `groups`, `policies` or `ladders` of None are kept elsewhere and not checked here.
+    """What exists around a practice. `groups`, `policies`, `ladders` or `webhooks` of None are kept elsewhere and not checked.
 
     `includes` has for each role the roles it holds besides itself, directly or through others.
     """
@@ -77,6 +83,7 @@ class Vocabulary:
     groups: frozenset[str] | None = None
     policies: frozenset[str] | None = None
     ladders: frozenset[str] | None = None
+    webhooks: frozenset[str] | None = None
     actions: Mapping[str, ActionSpec] = field(default_factory=lambda: BUILTIN_ACTIONS)
     includes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -113,6 +120,7 @@ def load_vocabulary(config: Path, workflows: Path) -> tuple[Vocabulary, list[Fin
         workflows=workflow_names(workflows),
         policies=_policies(config / "approvals.yaml"),
         ladders=_ladders(config / "escalation.yaml"),
+        webhooks=_webhooks(config / "webhooks.yaml"),
         actions=registry(),
         includes=MappingProxyType(_closed({name: frozenset(one.value["includes"]) for name, one in roles.items()})),
     ), findings
@@ -129,6 +137,13 @@ def _ladders(path: Path) -> frozenset[str]:
     """The names of the escalation ladders; what is wrong with them is told by who reads them in earnest."""
     tree, _ = source.parse_file(path) if path.exists() else (None, [])
     return frozenset(tree) if isinstance(tree, source.Mapping) else frozenset()
+
+
+def _webhooks(path: Path) -> frozenset[str]:
+    """The names of the receivers of webhooks; what is wrong with them is told by who reads them in earnest."""
+    tree, _ = source.parse_file(path) if path.exists() else (None, [])
+    webhooks = tree.get("webhooks") if isinstance(tree, source.Mapping) else None
+    return frozenset(webhooks) if isinstance(webhooks, source.Mapping) else frozenset()
 
 
 def workflow_names(directory: Path) -> frozenset[str]:

@@ -19,12 +19,14 @@ from itsm.worktime.layout import Segments, to_instant, to_micros
 
 
 class BeyondCalendarError(DeskError):
-    """An instant, or the end of a promise, outside the years a calendar knows."""
+    """An instant, or the end of a promise, outside the years a calendar knows: from `first` to `last`, in microseconds."""
 
     def __init__(self, first: int, last: int) -> None:
         known = " to ".join(f"{to_instant(limit):%Y-%m-%d}" for limit in (first, last))
         detail = f"This leads out of the time the calendar knows, which is from {known}."
         super().__init__(Kind.INVALID, "beyond_calendar", detail)
+        self.first = first
+        self.last = last
 
 
 class _Table(NamedTuple):

@@ -39,7 +39,7 @@ def test_every_operation_says_what_it_does_who_may_and_what_it_answers() -> None
             if "requestBody" in operation:
                 assert {"413", "415"} <= set(operation["responses"]), where
             named = {each["name"] for each in operation["parameters"]}
-            assert ("Idempotency-Key" in named) is (method == "post"), where
+            assert ("Idempotency-Key" in named) is (method == "post" and bool(operation["security"])), where
             assert set(re.findall(r"\{(\w+)\}", path)) <= named, where
 
 

@@ -20,7 +20,7 @@ from itsm.workflow.case import Effect
 from tests.api.test_approvals import asked
 from tests.api.world import INCIDENT, ROUTES, Api, Reply
 from tests.assignment.desk import take_turns
-from tests.catalog.world import publish
+from tests.catalog.world import LAPTOP, publish
 from tests.service import PEOPLE
 
 EVERYONE = frozenset(PEOPLE)
@@ -158,6 +158,8 @@ ON_TICKETS: dict[str, OnTicket] = {
 
 FREEZE = {"reason": "X", "starts_at": "2026-03-03T09:00:00Z", "ends_at": "2026-03-03T10:00:00Z"}
 
+MEETING = {"title": "Board", "starts_at": "2026-03-02T08:00:00Z", "ends_at": "2026-03-02T10:00:00Z"}
+
 WEEK = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-09T09:00:00Z"}
 
 ELSEWHERE: dict[str, tuple[str, object, frozenset[str]]] = {
@@ -167,6 +169,7 @@ ELSEWHERE: dict[str, tuple[str, object, frozenset[str]]] = {
     "approvals.find": ("/approvals", None, EVERYONE),
     "approvals.find_delegations": ("/approvals/delegations", None, EVERYONE),
     "catalogue.find": ("/catalog", None, EVERYONE),
+    "recurring-orders.find": ("/catalog/recurrences", None, EVERYONE),
     "on-call.absences": ("/absences", None, EVERYONE),
     "on-call.be_away": ("/absences", WEEK, WORKERS),
     "changes.schedule": ("/changes/schedule", None, EVERYONE),
@@ -175,6 +178,8 @@ ELSEWHERE: dict[str, tuple[str, object, frozenset[str]]] = {
     "changes.figures": ("/changes/figures", None, EVERYONE),
     "changes.feeds": ("/changes/feeds", None, EVERYONE),
     "changes.subscribe": ("/changes/feeds", {"label": "X"}, EVERYONE),
+    "change-meetings.find": ("/changes/meetings", None, EVERYONE),
+    "change-meetings.call": ("/changes/meetings", MEETING, frozenset({"cm1", "cm2"})),
     "sla.at_risk": ("/sla/at-risk", None, READERS_OF_ALL),
     "sla.results": ("/sla/results", None, READERS_OF_ALL),
     "sla.policies": ("/sla/policies", None, PROCESS_READERS),
@@ -226,6 +231,37 @@ ON_CHANGES: dict[str, Callable[[Api, str, str], Reply]] = {
 }
 """Reading what the calendar says of a change."""
 
+BOARD = {**MEETING, "chair": "l1", "members": ["g1", "ra1"], "groups": ["security"]}
+SEE_THE_BOARD = frozenset({"cm1", "cm2", "l1", "g1", "ra1", "g2"})
+LEAD_THE_BOARD = frozenset({"cm1", "cm2", "l1"})
+ON_MEETINGS: dict[str, tuple[str, dict[str, Any] | None, frozenset[str]]] = {
+    "change-meetings.read": ("", None, SEE_THE_BOARD),
+    "change-meetings.put_down": ("/minutes", None, SEE_THE_BOARD),
+    "change-meetings.invitation": ("/calendar.ics", None, SEE_THE_BOARD),
+    "change-meetings.revise": ("", {"title": "X"}, LEAD_THE_BOARD),
+    "change-meetings.cancel": ("/cancellation", None, LEAD_THE_BOARD),
+    "change-meetings.gather": ("/agenda", {}, LEAD_THE_BOARD),
+    "change-meetings.add": ("/items", {"number": "{other}"}, LEAD_THE_BOARD),
+    "change-meetings.arrange": ("/items/{number}", {"position": 1}, LEAD_THE_BOARD),
+    "change-meetings.take_out": ("/items/{number}", None, LEAD_THE_BOARD),
+    "change-meetings.conclude": ("/items/{number}/outcome", {"outcome": "deferred", "words": "X"}, LEAD_THE_BOARD),
+    "change-meetings.attend": ("/attendance", {"present": ["g1"]}, LEAD_THE_BOARD),
+    "change-meetings.note": ("/notes", {"body": "X"}, LEAD_THE_BOARD),
+    "change-meetings.close": ("/closing", None, LEAD_THE_BOARD),
+    "change-meetings.vote": ("/items/{number}/votes", {"vote": "approve"}, frozenset({"l1", "g1", "g2"})),
+}
+"""Routes on a meeting that l1 chairs: path, body, and who may; members are g1, ra1 and the group security."""
+
+COMING = {"item": "laptop", "answers": LAPTOP, "rule": "FREQ=WEEKLY", "starts": "2026-03-03T09:00", "zone": "UTC"}
+ON_RECURRENCES: dict[str, tuple[str, str, frozenset[str]]] = {
+    "recurring-orders.read": ("GET", "", frozenset({"g1", "ra2"})),
+    "recurring-orders.dates": ("GET", "/dates", frozenset({"g1", "ra2"})),
+    "recurring-orders.pause": ("POST", "/pause", frozenset({"g1"})),
+    "recurring-orders.resume": ("POST", "/resume", frozenset({"g1"})),
+    "recurring-orders.end": ("POST", "/end", frozenset({"g1"})),
+}
+"""Routes on an order of g1 for ra2 that comes again: method, path, and who may; the others know of none."""
+
 NEEDS_CREATE = frozenset({"catalogue.order", "catalogue.attach"})
 
 OF_ITS_OWN = {
@@ -243,6 +279,9 @@ OF_ITS_OWN = {
     "catalogue.ordered",
     *CATALOGUE,
     *ON_CHANGES,
+    *ON_MEETINGS,
+    *ON_RECURRENCES,
+    "recurring-orders.subscribe",
     "changes.lift",
     "changes.approve",
     "changes.revoke",
@@ -250,6 +289,7 @@ OF_ITS_OWN = {
     "changes.assess",
     "changes.unsubscribe",
     "changes.subscribed",
+    "callbacks.answer",
 }
 
 
@@ -379,6 +419,23 @@ def test_the_calendar_tells_of_a_change_to_those_who_see_it(api: Api, endpoint: 
         assert (ON_CHANGES[endpoint](api, login, secret).status == 200) == (login == "g2"), login
 
 
+@pytest.mark.parametrize("endpoint", ON_MEETINGS)
+def test_what_may_be_done_in_a_meeting(api: Api, endpoint: str) -> None:
+    path, body, may = ON_MEETINGS[endpoint]
+    number, other = (api("ad1").opens("change") for _ in range(2))
+    if body and body.get("number"):
+        body = {"number": other}
+    for login in PEOPLE:
+        at = f"/changes/meetings/{api('cm1').post('/changes/meetings', BOARD).json['id']}"
+        assert api("cm1").post(f"{at}/items", {"number": number}).status == 201
+        reply = api(login).call(ROUTES[endpoint].method, at + path.format(number=number), body=body)
+        if login in may:
+            assert reply.status < 300, (login, reply.text)
+        else:
+            unseen = login not in SEE_THE_BOARD or (login == "ra1" and endpoint.endswith(".vote"))
+            assert reply.status == (404 if unseen else 403), (login, reply.text)
+
+
 def test_who_assesses_and_who_uses_and_approves_models(api: Api) -> None:
     questions = {"tested": "fully", "back_out": "minutes", "outage": "nobody", "experience": "often"}
     number = api("ra1").opens("change")
@@ -425,6 +482,28 @@ def test_who_reads_a_rota_and_who_says_who_stands_in(api: Api) -> None:
     for login in EVERYONE - {"l1", "ad1"}:
         assert api(login).delete("/on-call/overrides/1").status == (404 if login in WORKERS else 403), login
     assert api("l1").delete("/on-call/overrides/1").status == 204
+
+
+def test_who_may_have_an_item_ordered_again_and_again(api: Api) -> None:
+    publish(api.desk)
+    for login in EVERYONE:
+        for_himself = api(login).post("/catalog/recurrences", COMING).status
+        assert for_himself == {"au1": 403, "int1": 404}.get(login, 201), login
+    for login in ("ra1", "ma"):
+        assert api(login).post("/catalog/recurrences", {**COMING, "requested_for": "rb1"}).status == 403, login
+
+
+@pytest.mark.parametrize("endpoint", ON_RECURRENCES)
+def test_whose_an_order_that_comes_again_is(api: Api, endpoint: str) -> None:
+    publish(api.desk)
+    number = api("g1").post("/catalog/recurrences", {**COMING, "requested_for": "ra2"}).json["id"]
+    method, path, allowed = ON_RECURRENCES[endpoint]
+    for login in PEOPLE:
+        reply = api(login).call(method, f"/catalog/recurrences/{number}{path}", body=None if method == "GET" else {})
+        if login in allowed:
+            assert reply.status == 200, (login, reply.text)
+        else:
+            assert reply.status == (403 if login == "ra2" or (login == "au1" and method == "POST") else 404), login
 
 
 def test_whose_an_absence_is(api: Api) -> None:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from tests.api.world import INCIDENT, ROUTES, Api, Reply
+from tests.catalog.world import LAPTOP, publish
 
 
 def canary() -> str:
@@ -50,6 +51,10 @@ class Prey:
         feed = api("rb1").post("/changes/feeds", {"label": words("label of a feed")}).json
         self.feed: int = feed["id"]
         self.key: str = feed["path"].partition("key=")[2]
+        self.meeting = self._meeting()
+        publish(api.desk)
+        coming = {**RECURRENCE, "answers": {**LAPTOP, "address": words("where a laptop goes")}}
+        self.recurrence: int = api("rb1").post("/catalog/recurrences", coming).json["id"]
 
     def attach(self, login: str, number: str, name: str, visibility: str) -> str:
         """Attach a file with canaries in its name and bytes; its address."""
@@ -75,6 +80,17 @@ class Prey:
         assert self.api("g2").fires(number, "assign", group="security").status == 200
         return number
 
+    def _meeting(self) -> int:
+        """A meeting that g2 chairs, alone, with the hidden change on its agenda."""
+        body = {"title": self._word("title of a meeting"), **PERIOD, "chair": "g2"}
+        made: int = self.api("cm1").post("/changes/meetings", body).json["id"]
+        at = f"/changes/meetings/{made}"
+        assert self.api("g2").post(f"{at}/items", {"number": self.hidden_change}).status == 201
+        vote = {"vote": "abstain", "comment": self._word("word of a vote")}
+        assert self.api("g2").post(f"{at}/items/{self.hidden_change}/votes", vote).status == 201
+        assert self.api("g2").post(f"{at}/notes", {"body": self._word("note of a meeting")}).status == 201
+        return made
+
     def _question(self) -> int:
         """A change that ra1 does not see, and what cm1 is asked about it; the question's id."""
         plan = dict.fromkeys(("implementation_plan", "test_plan", "backout_plan"), self._word("hidden plan"))
@@ -94,7 +110,7 @@ class Place:
         self.own, other = api.in_progress(), api("ra1").opens()
         made = api("g1").post(f"/tickets/{self.own}/links", {"kind": "related_to", "number": other}).json
         self.tie: int = made["id"]
-        self.question = self.delegation = self.absence = self.feed = 1
+        self.question = self.delegation = self.absence = self.feed = self.meeting = self.recurrence = 1
 
 
 def where(endpoint: str, prey: Prey | Place, number: str, file: str) -> str:
@@ -117,6 +133,8 @@ def paths(prey: Prey | Place, number: str, file: str) -> dict[str, str]:
         "delegation_id": str(prey.delegation),
         "absence_id": str(prey.absence),
         "feed_id": str(prey.feed),
+        "meeting_id": str(prey.meeting),
+        "recurrence_id": str(prey.recurrence),
         "override_id": "1",
         "freeze_id": "1",
         "name": "incident",
@@ -125,10 +143,12 @@ def paths(prey: Prey | Place, number: str, file: str) -> dict[str, str]:
         "kind": "runs_on",
         "other": "workplace",
         "version": "0",
+        "call": "msg_0",
     }
 
 
 PERIOD = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"}
+RECURRENCE = {"item": "laptop", "answers": LAPTOP, "rule": "FREQ=WEEKLY", "starts": "2026-03-03T09:00", "zone": "UTC"}
 
 BODIES: dict[str, dict[str, Any]] = {
     "tickets.create": INCIDENT,
@@ -151,6 +171,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "catalogue.preview": {"answers": {}},
     "catalogue.order": {"answers": {}},
     "catalogue.save_draft": {"answers": {}},
+    "recurring-orders.subscribe": RECURRENCE,
     "assignment.route": {"keep": "nothing"},
     "assignment.reject": {"reason": "Mine."},
     "on-call.stand_in": {"group": "network", "layer": "primary", "login": "g1", **PERIOD},
@@ -169,6 +190,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "changes.assess": {"answers": {"tested": "fully", "back_out": "minutes", "outage": "nobody", "experience": "often"}},
     "changes.approve": {"version": "0", "note": "Mine."},
     "changes.make": {"title": "Mine"},
+    "callbacks.answer": {"status": "succeeded", "message": "Mine."},
+    "change-meetings.call": {"title": "Mine.", **PERIOD, "chair": "g1", "members": ["g1"], "groups": ["network"]},
+    "change-meetings.revise": {"title": "Mine.", "members": ["g1"]},
+    "change-meetings.gather": {"planned_from": PERIOD["starts_at"], "unplanned": True, "types": ["normal"], "minutes": 5},
+    "change-meetings.add": {"number": "CHG0000001", "minutes": 5},
+    "change-meetings.arrange": {"position": 1, "minutes": 5},
+    "change-meetings.vote": {"vote": "approve", "comment": "Mine."},
+    "change-meetings.conclude": {"outcome": "deferred", "words": "Mine."},
+    "change-meetings.attend": {"present": ["g1"]},
+    "change-meetings.note": {"body": "Mine."},
 }
 """A sound body for every route that takes one as JSON."""
 
@@ -186,6 +217,7 @@ PRIVILEGED = {
     "sla.excuse": "l1",
     "changes.freeze": "cm1",
     "changes.approve": "cm1",
+    "change-meetings.call": "cm1",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from itsm.approvals import commands as approvals
 from itsm.approvals import handlers
 from itsm.approvals.models import Approval
 from itsm.people import commands as people
@@ -22,6 +23,7 @@ from itsm.platform.database import Database, Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
 from itsm.tickets import commands, projection
+from itsm.tickets.commands import NewTicket
 from itsm.tickets.records import Record
 from tests.approvals.desk import Approving, approving, book
 from tests.service import actor
@@ -36,6 +38,7 @@ policies:
 """
 DEEP = POLICIES.replace("depth: 1", "depth: 2")
 
+SIMULTANEOUS = 500
 _ROWS = Prepared(sa.select(Approval.decision, Approval.approver_id).where(Approval.ticket_id == sa.bindparam("ticket")))
 
 
@@ -85,12 +88,18 @@ def decisions(desk: Approving, record: Record) -> Counter[str | None]:
 
 
 def test_of_any_number_of_simultaneous_answers_one_counts_and_the_log_agrees(desk: Approving) -> None:
-    record = desk.request("one")
+    record, who = desk.request("one"), actor(desk.desk, "ap1")
+    question = desk.question(record, "ap1")
+
+    def answer(word: str) -> None:
+        with desk.desk.transaction(who, Channel.API) as tx:
+            approvals.decide(tx, question, word, "So.")
+
     deeds: list[Callable[[], object]] = [
-        lambda word=word: desk.desk.database.retrying(lambda: desk.decide(record, "ap1", word, "So."))  # type: ignore[misc]
-        for word in ["approve", "reject"] * 30
+        lambda word=word: desk.desk.database.retrying(lambda: answer(word))  # type: ignore[misc]
+        for word in ["approve", "reject"] * (SIMULTANEOUS // 2)
     ]
-    assert at_once(deeds) == {None: 1, "already_decided": 59}
+    assert at_once(deeds) == {None: 1, "already_decided": SIMULTANEOUS - 1}
     said = [told["decision"] for kind, told in desk.told(record) if kind == "approval_decided"]
     assert decisions(desk, record) == {said[0]: 1}
     assert desk.state(record) == {"approve": "approved", "reject": "rejected"}[said[0]]
@@ -186,6 +195,30 @@ def test_a_task_of_what_one_approved_is_not_ones_own_either(desk: Approving) -> 
             commands.add_task(tx, record.number, "Cable", "", {"group": "network", "assignee": "ap1"})
 
     assert code(born_his) == "separation_of_duties"
+
+
+def bundled(desk: Approving) -> tuple[Record, Record]:
+    """A request that ap1 approved, with an item that needs no approval of its own, and the task of that item."""
+    record = approved(desk)
+    with desk.desk.transaction(SYSTEM, Channel.REACTION) as tx:
+        laid = {"approval_required": False}
+        item = commands.create(tx, NewTicket("request", "A chair", requester="ra1", parent=record.number, laid=laid))
+    with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
+        return item, commands.add_task(tx, item.number, "Carry it up", "", {"group": "network"})
+
+
+def test_who_approved_a_bundle_carries_out_nothing_within_it_however_deep(desk: Approving) -> None:
+    item, task = bundled(desk)
+    agent = Doing(desk.desk, "g1")
+    for part in (item, task):
+        assert code(lambda part=part: agent.fire(part, "assign", group="network", assignee="ap1")) == "separation_of_duties"  # type: ignore[misc]
+
+    def born_his() -> None:
+        with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
+            commands.add_task(tx, item.number, "Unpack it", "", {"group": "network", "assignee": "ap1"})
+
+    assert code(born_his) == "separation_of_duties"
+    assert code(lambda: agent.fire(task, "assign", group="network", assignee="g1")) is None
 
 
 def test_who_works_on_a_part_does_not_decide_on_the_whole(desk: Approving) -> None:
@@ -337,6 +370,28 @@ def test_who_has_lost_his_role_decides_nothing_and_his_question_goes_to_another(
     desk.pass_time(hours=1)
     assert desk.awaited(record) == ["boss"]
     assert desk.approve(record, "boss").state == "approved"
+
+
+@pytest.mark.parametrize("gone", ["shut out", "without his role"])
+def test_the_questions_of_somebody_who_is_gone_pass_on_at_once(desk: Approving, gone: str) -> None:
+    one, two = desk.request("one"), desk.request("one", by="ra2")
+    decided = desk.request("one", by="ra2")
+    desk.approve(decided, "ap1")
+    if gone == "shut out":
+        desk.people(people.deactivate, "ap1")
+    else:
+        desk.people(lambda session, *rest: people.set_roles(session, desk.desk.roles, "ap1", frozenset({"requester"}), *rest))
+    desk.pass_time(seconds=0)
+    assert [desk.awaited(one), desk.awaited(two)] == [["boss"], ["boss"]]
+    assert desk.state(decided) == "approved"
+    assert desk.approve(one, "boss").state == "approved"
+
+
+def test_who_turns_out_to_be_the_requester_by_another_account_is_replaced_at_once(desk: Approving) -> None:
+    record = desk.request("one")
+    desk.people(ties.link_accounts, "ap1", "ra1")
+    desk.pass_time(seconds=0)
+    assert desk.awaited(record) == ["boss"]
 
 
 def test_nobody_decides_on_what_was_cancelled(desk: Approving) -> None:

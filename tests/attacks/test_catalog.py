@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from itsm.people import ties
+from itsm.people.access import SYSTEM, Channel
 from itsm.tickets.desk import Desk
-from tests.api.world import Api, Reply
+from tests.api.world import INCIDENT, Api, Reply
 from tests.attacks.prey import canary
 from tests.attacks.test_what_is_written import COLUMNS, MORE, rows
 from tests.catalog.world import LAPTOP, publish
@@ -138,6 +140,38 @@ def test_nobody_orders_in_anothers_name_without_the_right(api: Api) -> None:
     assert {name for name in before if rows(api)[name] != before[name]} >= {"catalog_orders", "tickets"}
 
 
+def test_a_manager_orders_for_those_below_him_and_for_nobody_else(api: Api) -> None:
+    """A-14: down the line, never up or aside; the log has both names, and he sees what he ordered."""
+    publish(api.desk)
+    with api.desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        for below, above in (("ra1", "ap1"), ("ap1", "ra2"), ("rb1", "ma")):
+            ties.set_manager(tx.session, below, above, tx.now, "tests")
+
+    def order(login: str, *others: str) -> Reply:
+        return api(login).post("/catalog/laptop/requests", {"answers": LAPTOP, "requested_for": list(others)})
+
+    for login, other in (("ra1", "ap1"), ("ra1", "ra2"), ("ap1", "ra2"), ("ap1", "rb1"), ("ma", "ra1"), ("po1", "ra1")):
+        assert (order(login, other).status, order(login, login, other).code) == (403, "forbidden"), (login, other)
+    assert order("ra2", "ap1").status == 201
+    (placed,) = order("ra2", "ra1").items
+    story = api("ra2").get(f"/tickets/{placed['number']}/timeline").items
+    created = next(one for one in story if one["kind"] == "created")
+    assert (created["actor"], created["changes"]["requester"]) == ("ra2", [None, "ra1"])
+    assert api("ra1").get(f"/tickets/{placed['number']}").status == 200
+    assert api("ap1").get(f"/tickets/{placed['number']}").status == 404
+    number = api("ra2").opens(requester="ra1")
+    assert api("ra2").get(f"/tickets/{number}").json["requester"]["login"] == "ra1"
+    assert api("ap1").post("/tickets", {**INCIDENT, "requester": "ra2"}).code == "forbidden"
+
+
+def test_two_who_manage_each_other_act_for_each_other_and_nobody_waits_for_ever(api: Api) -> None:
+    with api.desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        for below, above in (("ra1", "ra2"), ("ra2", "ra1")):
+            ties.set_manager(tx.session, below, above, tx.now, "tests")
+    assert api("ra1").post("/tickets", {**INCIDENT, "requester": "ra2"}).status == 201
+    assert api("ma").post("/tickets", {**INCIDENT, "requester": "ra2"}).status == 403
+
+
 def test_what_another_may_not_order_is_not_ordered_for_him(api: Api) -> None:
     """A-14: the right to act for others lends nobody what is not offered to him."""
     publish(api.desk)
@@ -150,6 +184,47 @@ def test_what_another_may_not_order_is_not_ordered_for_him(api: Api) -> None:
     said = api("ra1").get(f"/tickets/{placed['number']}/timeline").items
     (ordered,) = [each for each in said if each["kind"] == "ordered"]
     assert (ordered["actor"], ordered["details"]["requested_for"]) == ("g1", "ra1")
+
+
+EQUIPPED = """
+services: {workplace: {title: Workplace}}
+items:
+  seat:
+    title: A seat
+    category: people
+    service: workplace
+    approval: none
+    items:
+      kit: {answers: {}}
+  kit:
+    title: A kit
+    category: people
+    service: workplace
+    approval: none
+    items:
+      chair: {answers: {}}
+  chair:
+    title: A chair
+    category: furniture
+    service: workplace
+    approval: equipment
+"""
+"""A bundle in a bundle; its chair is approved by the manager of whom it is for."""
+
+
+@pytest.mark.parametrize("item", ["chair", "kit", "seat"])
+def test_a_manager_does_not_approve_what_he_ordered_by_itself_or_within_a_bundle(api: Api, item: str) -> None:
+    """A-76: the desk orders the items of a bundle, and whoever ordered the bundle has ordered each of them."""
+    publish(api.desk, EQUIPPED)
+    with api.desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
+        for below, above in (("ra1", "ma"), ("ma", "ap1")):
+            ties.set_manager(tx.session, below, above, tx.now, "tests")
+    assert api("ma").post(f"/catalog/{item}/requests", {"answers": {}, "requested_for": ["ra1"]}).status == 201
+    assert api("ma").get("/approvals").items == []
+    (asked,) = api("ap1").get("/approvals").items  # his manager, in his place
+    assert asked["title"] == "A chair"
+    assert api("ma").post(f"/approvals/{asked['id']}/decision", {"decision": "approve"}).status in (403, 404)
+    assert api("ap1").post(f"/approvals/{asked['id']}/decision", {"decision": "approve"}).status == 200
 
 
 def test_no_column_is_an_answer(api: Api) -> None:

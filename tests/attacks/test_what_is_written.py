@@ -66,6 +66,15 @@ WRITABLE = {
     "changes.assess": {"answers"},
     "changes.approve": {"version", "note"},
     "changes.make": {"title", "service", "ci"},
+    "change-meetings.call": {"title", "starts_at", "ends_at", "chair", "members", "groups"},
+    "change-meetings.revise": {"title", "starts_at", "ends_at", "chair", "members", "groups"},
+    "change-meetings.gather": {"planned_from", "planned_to", "unplanned", "types", "risks", "services", "minutes"},
+    "change-meetings.add": {"number", "minutes"},
+    "change-meetings.arrange": {"position", "minutes"},
+    "change-meetings.vote": {"vote", "comment"},
+    "change-meetings.conclude": {"outcome", "words"},
+    "change-meetings.attend": {"present"},
+    "change-meetings.note": {"body"},
 }
 """The members of each body, by hand: a new one must be entered here before it passes."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from itsm.catalog import handlers, queries
+from itsm.catalog import handlers, queries, standing
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.errors import DeskError
 from itsm.services import commands as services
@@ -89,7 +89,7 @@ def test_work_that_is_still_to_come_keeps_a_request_open(shop: Desk) -> None:
     number = order(shop, "ra1", "laptop", LAPTOP)[0].number
     with shop.reading(SYSTEM) as tx:
         record = tickets.ticket(tx, number)
-        assert handlers.tasks(tx, record) == {"open": 4, "total": 4, "failed": 0, "done": 0}
+        assert handlers.tasks(tx, record) == {"open": 4, "total": 4, "failed": 0, "done": 0, "refused": 0}
     fire(shop, number, "start", {})
     work(shop, number, "Buy light")
     with pytest.raises(DeskError) as refusal:
@@ -158,7 +158,7 @@ def test_a_request_that_is_cancelled_takes_its_tasks_along(shop: Desk) -> None:
     assert set(tasks(shop, number).values()) == {"cancelled"}
     assert set(tasks(shop, number)) == {"Buy light", "Prepare the account"}
     with shop.reading(SYSTEM) as tx:
-        stages = {row.key: handlers.stage_of(row).value for row in handlers.planned(tx, tickets.ticket(tx, number))}
+        stages = {row.key: standing.stage_of(row).value for row in standing.planned(tx, tickets.ticket(tx, number))}
     assert stages == {"buy": "over", "account": "over", "install": "dropped", "tune": "skipped", "hand": "dropped"}
 
 

@@ -24,12 +24,15 @@ def words(heading: str) -> set[str]:
 
 
 def test_the_example_of_the_page_is_sound_and_can_be_ordered() -> None:
-    (text,) = PAGE.blocks("yaml")
+    text, bundle = PAGE.blocks("yaml")
     catalog, findings = reading.load_text(text, configuration().vocabulary)
     assert [finding.message for finding in findings] == []
     answers: dict[str, Any] = {"kind": "office", "model": "light", "address": "Room 3"}
     filled = rules.fill(catalog.items["laptop"], a_person(organisation="acme"), answers, NOW)
     assert filled.errors == ()
+    catalog, findings = reading.load_text(text + bundle, configuration().vocabulary)
+    assert [finding.message for finding in findings] == []
+    assert set(catalog.items["starter"].after) == {"badge", "laptop", "second", "welcome"}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,7 @@ def test_the_example_of_the_page_is_sound_and_can_be_ordered() -> None:
         ("Items", grammar.ItemForm, {"offered_to", "denied_to"}),
         ("Items", grammar.PriceForm, set()),
         ("Questions", grammar.QuestionForm, {"type"}),
+        ("Bundles", grammar.PartForm, set()),
         ("Who may order", grammar.OfferForm, set()),
     ],
 )

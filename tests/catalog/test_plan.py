@@ -11,7 +11,8 @@ from itsm.catalog import plan
 from itsm.catalog.graph import ordered
 from itsm.catalog.plan import Planned, Stage
 
-PASSED = {Stage.OVER, Stage.SKIPPED}
+PASSED = {Stage.OVER, Stage.SKIPPED, Stage.FORGONE}
+HOLDING = {Stage.FAILED, Stage.DROPPED, Stage.REFUSED}
 
 
 @st.composite
@@ -48,12 +49,30 @@ def test_a_plan_comes_to_its_end_when_every_task_is_done(tasks: list[Planned]) -
     assert plan.waiting(tasks) == []
 
 
+@given(plans(), st.lists(st.sampled_from([Stage.OVER, Stage.REFUSED, Stage.FORGONE]), min_size=7, max_size=7))
+def test_a_plan_comes_to_its_end_whatever_is_refused_and_nothing_begins_too_early(
+    tasks: list[Planned], fates: list[Stage]
+) -> None:
+    fate = {each.key: end for each, end in zip(tasks, fates, strict=False)}
+    tasks = [Planned(each.key, each.after, Stage.PLANNED) for each in tasks]
+    for _ in tasks:  # each round begins at least one, or it is the end
+        ready = plan.ready(tasks)
+        stages = {each.key: each.stage for each in tasks}
+        assert all(stages[other] in PASSED for each in tasks if each.key in ready for other in each.after)
+        tasks = [Planned(each.key, each.after, fate[each.key] if each.key in ready else each.stage) for each in tasks]
+    assert plan.ready(tasks) == plan.waiting(tasks) == []
+    for each in tasks:
+        assert (each.stage is Stage.PLANNED) == any(
+            other.stage in {Stage.REFUSED, Stage.PLANNED} for other in tasks if other.key in each.after
+        )
+
+
 @given(plans())
 def test_what_waits_is_exactly_what_no_failure_holds_back(tasks: list[Planned]) -> None:
     held: set[str] = set()
     for each in tasks:  # in this order, all that a task comes after stand before it
         stages = {other.key: other.stage for other in tasks}
-        if any(stages[other] in {Stage.FAILED, Stage.DROPPED} or other in held for other in each.after):
+        if any(stages[other] in HOLDING or other in held for other in each.after):
             held.add(each.key)
     assert set(plan.waiting(tasks)) == {each.key for each in tasks if each.stage is Stage.PLANNED} - held
 

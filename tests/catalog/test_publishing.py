@@ -97,4 +97,4 @@ def test_the_shipped_catalogue_is_published_on_a_shipped_desk(desk: Desk) -> Non
     assert not {"server", "new-hire", "firewall-rule"} & set(offered(desk))
     assert {"server", "new-hire", "firewall-rule"} <= set(offered(desk, "g1"))
     with desk.database.engine.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM catalog_versions WHERE is_current")).scalar() == 24
+        assert connection.execute(sa.text("SELECT count(*) FROM catalog_versions WHERE is_current")).scalar() == 26

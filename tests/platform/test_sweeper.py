@@ -82,10 +82,10 @@ def test_what_is_disarmed_is_not_done_even_if_it_was_claimed_already(database: D
     arm(database, due(clock, "reminder"), due(clock, "escalation"), due(clock, "other", ticket=2))
     held = claim(database, clock)
     with database.session() as session:
-        timers.disarm(session, 1, "wait", ["reminder", "never armed"])
+        timers.disarm(session, [(1, "wait", "reminder"), (1, "wait", "never armed")])
     assert left(database) == 2
     with database.session() as session:
-        timers.disarm_all(session, 1)
+        timers.disarm(session, [(1, "wait", "escalation")])
     for timer in held[:2]:
         with pytest.raises(TimerLost):
             recording(database)(timer)

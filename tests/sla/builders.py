@@ -16,10 +16,10 @@ from typing import Any, Final
 import orjson
 
 from itsm.sla import measure
-from itsm.sla.moments import APPLIED, CORRECTED, EXCUSED, STAMP, THRESHOLD_REACHED
+from itsm.sla.judging import Judge
+from itsm.sla.moments import APPLIED, CORRECTED, EXCUSED, LATE, STAMP, THRESHOLD_REACHED
 from itsm.sla.policy import Agreement, Condition, Goal, Happening, Hours, Kind, OnChange, Place, Policy, Return, Threshold
 from itsm.sla.replay import Derivation, Find, Told, derive
-from itsm.sla.rules import Judge
 from itsm.sla.standing import Cycle
 from itsm.workflow import expression
 from itsm.workflow.definition import Expression, Position
@@ -249,9 +249,9 @@ class Story:
         """A miss was excused."""
         return self.told(when, EXCUSED, {"clock": clock, "part": part, "cycle": cycle, "reason": reason}, by="lena")
 
-    def applied(self, when: int, version: int) -> Story:
-        """Another agreement was applied."""
-        return self.told(when, APPLIED, {"version": version}, by="lena")
+    def applied(self, when: int, version: int, *, late: bool = True) -> Story:
+        """Another agreement was applied; what had passed by then is answered, unless an earlier release did it."""
+        return self.told(when, APPLIED, {"version": version, **({LATE: True} if late else {})}, by="lena")
 
     def _changed(self, fields: Mapping[str, Any]) -> dict[str, list[Any]]:
         changes = {name: [self.values.get(name), value] for name, value in fields.items()}

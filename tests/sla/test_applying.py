@@ -14,7 +14,7 @@ from itsm.sla.replay import NO_SUCH_CLOCK, Derivation, Told, derive
 from itsm.sla.standing import Status
 from tests.worktime.build import seeded
 
-from .builders import HOUR, Story, a_goal, a_policy, an_agreement, at, finder, on, the_clock
+from .builders import HOUR, MINUTE, Story, a_goal, a_policy, an_agreement, at, finder, on, the_clock
 from .scenes import Scene, scenes
 
 NINE, NOON, TUESDAY = at("2026-03-02 09:00"), at("2026-03-02 12:00"), at("2026-03-03 09:00")
@@ -123,15 +123,40 @@ def test_what_a_cancelled_cycle_left_undone_the_new_agreement_may_take_up() -> N
     assert [(one.number, one.status.value) for one in derived.cycles.values()] == [(1, "cancelled"), (2, "running")]
 
 
-def test_thresholds_of_the_past_are_not_answered_again() -> None:
-    story = Story.opened(NINE).reached(NINE + 2 * HOUR, "50%")
-    after = a_policy("3 hours", thresholds=["50%", "100%", "due + 200 hours"])
-    derived = applied(story, a_policy("4 hours", thresholds=["50%"]), after)
-    agreement = an_agreement(after)
+LONG = a_policy("400 hours", thresholds=["50%"])
+BREACHED = a_policy("3 hours", thresholds=["50%", "100%", "due + 200 hours"])
+
+
+def owed_after(story: Story, before: Policy = LONG, after: Policy = BREACHED) -> dict[str, int]:
+    """What the only clock of a ticket owes when the other agreement has been applied to it."""
+    derived = derive(finder(an_agreement(before), an_agreement(after, version=2)), story.events)
     (cycle,) = derived.cycles.values()
-    owed = measure.outstanding(agreement, cycle, derived.standing.quiet_until)
-    assert cycle.reached == ("50%",)
-    assert [one.label for _, one in owed] == ["due + 200 hours"]
+    owed = measure.outstanding(an_agreement(after), cycle, *derived.standing.past)
+    return {one.label: when for when, one in owed}
+
+
+def test_what_has_passed_by_a_shorter_target_is_owed_at_the_instant_at_which_it_passed() -> None:
+    story = Story.opened(NINE).applied(TUESDAY, 2)
+    assert owed_after(story) == {"50%": NINE + 90 * MINUTE, "100%": NINE + 3 * HOUR, "due + 200 hours": NINE + 203 * HOUR}
+
+
+def test_what_was_answered_under_the_old_agreement_is_not_answered_again() -> None:
+    story = Story.opened(NINE).reached(NINE + 2 * HOUR, "50%").applied(TUESDAY, 2)
+    assert list(owed_after(story, a_policy("4 hours", thresholds=["50%"]))) == ["100%", "due + 200 hours"]
+
+
+def test_what_an_import_told_of_past_years_stays_untold_under_the_new_agreement() -> None:
+    story = Story.opened(NINE, quiet_until=NINE + 2 * HOUR).applied(TUESDAY, 2)
+    assert list(owed_after(story)) == ["100%", "due + 200 hours"]
+
+
+def test_a_run_that_the_new_agreement_had_ended_by_then_owes_nothing() -> None:
+    story = Story.opened(NINE).moved(NINE + 5 * HOUR, "work", assignee="ines").applied(TUESDAY, 2)
+    assert owed_after(story, after=replace(BREACHED, stop=on("assigned"))) == {}
+
+
+def test_what_an_earlier_release_left_alone_stays_so() -> None:
+    assert list(owed_after(Story.opened(NINE).applied(TUESDAY, 2, late=False))) == ["due + 200 hours"]
 
 
 def test_a_clock_does_not_run_back_behind_the_applying() -> None:

@@ -300,6 +300,25 @@ def test_what_became_of_a_promise_is_told_in_plain_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("third_party", "“third party”"),
+        ("p1", "“P1”"),
+        ("user", "“user”"),
+        (["on_site", "by_mail"], "“on site”, “by mail”"),
+        ([], "nothing"),
+        (None, "nothing"),
+    ],
+)
+def test_a_choice_is_told_as_people_write_it(value: object, said: str) -> None:
+    assert Names(chosen=frozenset({"way"})).value("way", value) == said
+
+
+def test_what_people_have_written_themselves_is_told_as_they_wrote_it() -> None:
+    assert Names(chosen=frozenset({"way"})).value("title", "my_file.txt") == "“my_file.txt”"
+
+
 def test_every_change_of_a_promise_is_told_with_when_and_why() -> None:
     goals = (a_goal("4 hours", "ticket.priority == 'p1'"), a_goal("8 hours"))
     story = Story.opened(at("2026-03-02 09:00")).moved(at("2026-03-02 10:00"), "waiting")
@@ -316,6 +335,8 @@ def test_every_change_of_a_promise_is_told_with_when_and_why() -> None:
         "Monday 2 March 2026, 12:00 (Berlin time): 4 hours instead of 8 hours, because priority changed from “p3” to “p1”. "
         "From then on: by Monday 2 March 2026, 14:00 (Berlin time).",
     ]
+    chosen = wording.change(clock.changes[-1], clock, BERLIN, replace(names, chosen=frozenset({"priority"})))
+    assert "because priority changed from “P3” to “P1”." in chosen
     blind = wording.change(clock.changes[-1], clock, BERLIN, Names(names.states, names.fields, frozenset({"title"})))
     assert "because what we rest it on has changed" in blind
     assert "p1" not in blind

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 from fractions import Fraction
 
 import pytest
@@ -46,6 +47,37 @@ def test_a_target_that_never_ends_is_never_due_and_hinders_nothing_else() -> Non
     assert measure.due(agreement, cycle) is None
     assert measure.spent(agreement, cycle, TUESDAY) == 3 * HOUR
     assert measure.used_up(agreement, cycle, 3 * HOUR) == NOON
+
+
+@dataclass(frozen=True)
+class TwoYears:
+    """Holidays that somebody has looked up for 2025 and 2026 only; there were none."""
+
+    years: range = range(2025, 2027)
+
+    def on(self, year: int) -> dict[date, str]:
+        assert year in self.years
+        return {}
+
+
+ENDING = a_calendar(sources=[TwoYears()])
+
+
+@pytest.mark.parametrize("target", ["4 business hours", "end of next business day"])
+def test_beyond_the_years_that_a_calendar_knows_nothing_counts_and_nothing_fails(target: str) -> None:
+    agreement = an_agreement(a_policy(target, thresholds=WARNED), calendars={"office": ENDING})
+    late, next_year = at("2026-12-31 16:30"), at("2027-02-01 12:00")
+    for began in (late, next_year):
+        open_ = the_clock(Story.opened(began), agreement=agreement)
+        assert (open_.due, open_.owed()) == (None, {})
+        assert open_.spent(next_year + HOUR) == (HOUR // 2 if began == late else 0)
+        assert the_clock(Story.opened(began).moved(next_year + HOUR, "resolved"), agreement=agreement).status == "met"
+
+
+def test_a_point_beyond_the_years_that_a_calendar_knows_is_not_reached_and_the_others_are() -> None:
+    policy = a_policy("4 business hours", thresholds=["50%", "due - 400 business days", "due", "due + 400 business days"])
+    agreement = an_agreement(policy, calendars={"office": ENDING})
+    assert list(the_clock(Story.opened(at("2026-01-05 09:00")), agreement=agreement).owed()) == ["50%", "due"]
 
 
 def test_thresholds_of_one_instant_are_owed_in_the_order_in_which_they_are_written() -> None:
@@ -138,14 +170,24 @@ def test_a_policy_that_is_gone_owes_nothing() -> None:
     assert measure.outstanding(an_agreement(), cycle, 0) == []
 
 
-def test_prorating_leaves_what_was_reached_reached() -> None:
+def test_prorating_leaves_what_was_reached_reached_when_it_was() -> None:
     goals = [a_goal("4 hours", "ticket.priority == 'p1'"), a_goal("8 hours")]
     policy = a_policy(*goals, on_change="prorate", thresholds=["25%", "75%", "100%"])
     story = Story.opened(NINE, priority="p1").edited(NINE + 2 * HOUR, priority="p3")
     owed = the_clock(story, policy).owed()
-    assert owed == {"25%": NINE + 2 * HOUR, "75%": NINE + 4 * HOUR, "100%": NINE + 6 * HOUR}
+    assert owed == {"25%": NINE + HOUR, "75%": NINE + 4 * HOUR, "100%": NINE + 6 * HOUR}
     paused = Story.opened(NINE, priority="p1").moved(NINE + 2 * HOUR, "waiting").edited(NOON, priority="p3")
-    assert the_clock(paused, policy).owed() == {"25%": NOON}
+    assert the_clock(paused, policy).owed() == {"25%": NINE + HOUR}
+
+
+def test_what_was_reached_keeps_its_instant_however_often_the_target_is_prorated() -> None:
+    goals = [a_goal("4 hours", "ticket.priority == 'p1'"), a_goal("8 hours", "ticket.priority == 'p2'"), a_goal("16 hours")]
+    policy = a_policy(*goals, on_change="prorate", thresholds=["25%", "50%", "100%"])
+    story = Story.opened(NINE, priority="p1").edited(NINE + 2 * HOUR, priority="p2").edited(NINE + 3 * HOUR, priority="p3")
+    owed = the_clock(story, policy).owed()
+    assert owed == {"25%": NINE + HOUR, "50%": NINE + 2 * HOUR, "100%": NINE + 9 * HOUR}
+    overdue = Story.opened(NINE, priority="p1").edited(NINE + 5 * HOUR, priority="p3")
+    assert the_clock(overdue, policy).owed() == {"25%": NINE + HOUR, "50%": NINE + 2 * HOUR, "100%": NINE + 4 * HOUR}
 
 
 # Lengths

@@ -20,8 +20,8 @@ from itsm.people.access import SYSTEM, Channel
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock, from_micros, to_micros
-from itsm.platform.work import Timer
-from itsm.sla import applying, commands, preview, proving
+from itsm.platform.work import OutboxMessage, Timer
+from itsm.sla import applying, commands, preview, proving, shapes
 from itsm.sla.agreements import Source
 from itsm.sla.differences import Difference, Flip, Outcome, What, changes
 from itsm.sla.keeping import KIND, Keeper
@@ -58,6 +58,13 @@ _APPLIED = Prepared(
     .where(TicketEvent.kind == "agreement_applied")
     .order_by(TicketEvent.id)
 )
+
+_ANSWERED = Prepared(
+    sa.select(TicketEvent.payload)
+    .where(TicketEvent.kind == "threshold_reached")
+    .order_by(TicketEvent.ticket_id, TicketEvent.seq)
+)
+_MESSAGES = Prepared(sa.select(sa.type_coerce(OutboxMessage.payload, sa.Text).label("payload")).order_by(OutboxMessage.id))
 
 
 @dataclass
@@ -109,6 +116,14 @@ class Trial:
     def due(self) -> dict[tuple[int, str, str], datetime | None]:
         """When each open clock is due."""
         return {(row.ticket_id, row.clock, row.part): row.due_at for row in self.rows(_CLOCKS) if row.status in OPEN}
+
+    def answered(self) -> list[dict[str, Any]]:
+        """What the log says of thresholds, ticket by ticket."""
+        return [json.loads(row.payload) for row in self.rows(_ANSWERED)]
+
+    def told(self, login: str) -> list[dict[str, Any]]:
+        """The messages to somebody."""
+        return [message for row in self.rows(_MESSAGES) if (message := json.loads(row.payload)).get("to") == login]
 
     def proved(self) -> tuple[str, ...]:
         desk = self.service.desk
@@ -217,6 +232,18 @@ def test_what_is_applied_is_what_was_told(trial: Trial, clock: FrozenClock) -> N
     assert trial.proved() == ()
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed as well"])
+def test_told_by_shapes_in_short_and_in_full_it_is_the_same(
+    trial: Trial, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    live_a_while(trial.service.desk, clock, 60)
+    sources = (trial.source(), trial.source(CALM.replace("8 hours", "2 business days")))
+    quick = [trial.what_if(source, closed=closed) for source in sources]
+    assert all(outcome.shown for outcome in quick)
+    monkeypatch.setattr(shapes, "_is_portable", lambda policy: False)
+    assert [trial.what_if(source, closed=closed) for source in sources] == quick
+
+
 def test_a_breach_that_is_not_answered_yet_is_answered_before_its_ticket_is_moved(trial: Trial, clock: FrozenClock) -> None:
     live_a_while(trial.service.desk, clock, 30)
     clock.advance(timedelta(days=3))  # the clock process stands still
@@ -257,8 +284,27 @@ def test_applying_is_told_in_the_log_of_each_open_ticket_and_of_no_other(trial: 
     assert trial.apply(version, "po1").moved == 1
     (event,) = trial.rows(_APPLIED)
     assert (event.ticket_id, event.actor, event.channel, bool(event.internal)) == (opened.id, "po1", "cli", True)
-    assert json.loads(event.payload) == {"version": version, "from": was, "reason": "a trial"}
+    assert json.loads(event.payload) == {"version": version, "from": was, "reason": "a trial", "late": True}
     assert [row.due_at for row in trial.rows(_TIMERS)] == [opened.values["created_at"] + timedelta(hours=4.5)]
+    assert trial.proved() == ()
+
+
+def test_what_has_passed_by_the_new_agreement_is_answered_once_and_everybody_hears_of_it_once(
+    trial: Trial, clock: FrozenClock
+) -> None:
+    numbers = [an_incident_in_progress(trial.service.desk).number for _ in range(3)]
+    clock.advance(timedelta(hours=5))
+    trial.service.sweeper.sweep()
+    due = "{at: due, do: [{notify: {to: group, template: sla-breached}}]}"
+    shorter = CALM.replace("8 hours", "4 hours").replace("thresholds: [", f"thresholds: [{due}, ")
+    assert trial.apply(trial.publish(trial.source(shorter))).failed == {}
+    assert trial.service.sweeper.sweep() == 3
+    clock.advance(timedelta(hours=1))
+    assert trial.service.sweeper.sweep() == 0
+    answered = [(event["threshold"], event["due"]) for event in trial.answered()]
+    assert answered == [("75%", "2026-03-02T12:00:00Z"), ("due", "2026-03-02T13:00:00Z")] * len(numbers)
+    told = [(message["template"], message["reached_in_the_hour_of"]) for message in trial.told("g1")]
+    assert sorted(told) == [("sla-breached", "2026-03-02T13:00:00Z"), ("sla-warning", "2026-03-02T12:00:00Z")]
     assert trial.proved() == ()
 
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from itsm.platform.database import Prepared
 from itsm.sla import measure
+from itsm.sla.judging import Judge
 from itsm.sla.moments import STAMP, moments
 from itsm.sla.policy import Agreement
 from itsm.sla.replay import Derivation, derive
-from itsm.sla.rules import Judge, advance
+from itsm.sla.rules import advance
 from itsm.sla.standing import Cycle, Key, Standing, Status, cycle_data, cycle_of, decode, encode, text_of
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent

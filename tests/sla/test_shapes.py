@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itsm.sla import measure
-from itsm.sla.moments import Moment, moments
+from itsm.sla.judging import Judge
+from itsm.sla.moments import moments
 from itsm.sla.policy import Agreement
 from itsm.sla.replay import Begun, Told, retold
-from itsm.sla.rules import Judge
-from itsm.sla.shapes import Retelling, Retold
+from itsm.sla.shapes import Retelling
 from itsm.sla.standing import Cycle
+from itsm.sla.threads import Retold
+from itsm.sla.threads import in_full as threads_in_full
 
 from .builders import HOUR, MINUTE, Story, a_goal, a_policy, an_agreement, at, on
 from .scenes import Scene, scenes
@@ -21,9 +23,9 @@ from .scenes import Scene, scenes
 NINE = at("2026-03-02 09:00")
 
 
-def in_full(agreement: Agreement, story: Sequence[Moment]) -> dict[object, object]:
-    _, told = retold((agreement, Judge()), agreement.id, story)
-    return essence(Retold(agreement, {clock: list(cycles.values()) for clock, cycles in told.items()}))
+def in_full(agreement: Agreement, story: Sequence[Told]) -> dict[object, object]:
+    _, told = retold((agreement, Judge()), agreement.id, list(moments(story)))
+    return essence(Retold(agreement, threads_in_full(told)))
 
 
 def essence(told: Retold) -> dict[object, object]:
@@ -50,14 +52,29 @@ def test_told_by_their_shape_stories_come_out_as_if_told_in_full(scene: Scene, b
     agreement = scene.agreement()
     retelling = Retelling(agreement, Judge())
     events = scene.story().events
-    for told in (events, stretched(events, by), events):
-        story = list(moments(told))
+    for story in (events, stretched(events, by), events):
         assert essence(retelling.tell(story)) == in_full(agreement, story)
 
 
-def a_story(start: int, wait: int, priority: str = "p3") -> list[Moment]:
+@settings(max_examples=120, deadline=None)
+@given(scenes(), st.integers(1, 3))
+def test_told_in_short_an_open_cycle_is_due_when_it_is_due(scene: Scene, by: int) -> None:
+    agreement = scene.agreement()
+    retelling = Retelling(agreement, Judge())
+    for story in (scene.story().events, stretched(scene.story().events, by)):
+        told = retelling.tell(story)
+        for clock in told:
+            short, open_ones = told.thread(clock).open, [one for one in told.of(clock) if one.cycle.is_open]
+            assert told.thread(clock).is_open is bool(open_ones)
+            if short is not None:
+                (one,) = open_ones
+                assert (told.instants[short.began_at], short.target) == (one.began_at, one.cycle.target)
+                assert short.due(told.instants) == measure.due(agreement, one.cycle)
+
+
+def a_story(start: int, wait: int, priority: str = "p3") -> list[Told]:
     story = Story.opened(start, priority=priority).moved(start + HOUR, "waiting").moved(start + HOUR + wait, "work")
-    return list(moments(story.moved(start + 3 * HOUR + wait, "resolved").events))
+    return story.moved(start + 3 * HOUR + wait, "resolved").events
 
 
 def test_of_stories_of_one_shape_the_first_alone_is_worked_out() -> None:
@@ -86,7 +103,6 @@ def test_time_that_was_taken_out_and_a_clock_put_back_are_told_in_full() -> None
     retelling = Retelling(agreement, Judge())
     corrected = Story.opened(NINE).corrected(NINE + 2 * HOUR, NINE, NINE + HOUR).events
     put_back = Story.opened(NINE).moved(NINE - HOUR, "waiting").moved(NINE + HOUR, "work").events
-    for events in (corrected, put_back):
-        story = list(moments(events))
+    for story in (corrected, put_back):
         assert essence(retelling.tell(story)) == in_full(agreement, story)
     assert retelling.in_full == 2

@@ -17,6 +17,7 @@ from itsm.sla.policy import Agreement, Goal, Threshold
 from itsm.workflow.findings import Severity
 from itsm.worktime.calendar import Calendar
 from itsm.worktime.duration import Duration
+from itsm.worktime.intervals import DAY, union
 from itsm.worktime.layout import to_micros
 
 _WEEK: Final = tuple(datetime(2026, 3, 2, tzinfo=UTC) + timedelta(hours=3 * step) for step in range(56))
@@ -45,6 +46,22 @@ def _why_never(calendar: Calendar, target: Duration) -> str | None:
     except DeskError:
         return "opens so seldom that this never ends"
     return None
+
+
+@rule("business-days-without-nights", Severity.WARNING)
+def business_days_without_nights(subject: Subject) -> Iterator[Fault]:
+    """A target counts business days in a calendar that never closes: each is 24 hours long, Sundays included."""
+    for clock in subject.clocks.values():
+        for goal in clock.policy.goals:
+            calendar = subject.agreement.calendars.get(goal.hours.default)
+            if (goal.target.business_days or goal.target.end_of_day) and calendar is not None and _never_closes(calendar):
+                message = f"“{goal.target}” counts the days of “{goal.hours.default}”, which never closes: each has 24 hours."
+                yield Fault(goal.at, message, "Write hours or days without “business”, or name a calendar that closes.")
+
+
+def _never_closes(calendar: Calendar) -> bool:
+    days = (*calendar.weekly, *calendar.exceptions.values())
+    return not calendar.breaks and not calendar.holidays and all(tuple(union(day)) == ((0, DAY),) for day in days)
 
 
 @rule("underpins-too-long", Severity.ERROR)
@@ -144,9 +161,10 @@ def _begins_after(agreement: Agreement, goal: Goal, before: Duration) -> bool:
     key = calendar_for(goal.target, goal.hours.default)
     try:
         return all(
-            shifted(agreement, key, to_micros(_due(calendar, goal.target, start)), before, -1) <= to_micros(start)
+            at is not None and at <= to_micros(start)
             for start in _WEEK
             if calendar.is_working(start)
+            for at in [shifted(agreement, key, to_micros(_due(calendar, goal.target, start)), before, -1)]
         )
     except DeskError:
         return False

@@ -23,6 +23,9 @@ DOERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "rejected": frozenset({"approver"}),
         "tasks_done": frozenset(),
         "task_failed": frozenset(),
+        "order_held": frozenset(),
+        "order_resumed": frozenset(),
+        "called_off": frozenset(),
     }
 )
 """Events behind which there is a person, with the words for that person as far as they are known."""

@@ -1,61 +1,17 @@
-"""The rules of the checker: what each is called, how grave it is, what it means, and the function that finds it.
-
-A rule is a function of a `Subject` that yields `Fault`s; `@rule` gives it a code and enters it here. Its docstring is its
-meaning, `docs/findings.md` has an example and a mend for each code, and a test holds that none is missing there.
-"""
+"""Where the rules of the checker of workflows are entered, each by `@rule` in the module of its family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from inspect import getdoc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from itsm.workflow.definition import Position
-from itsm.workflow.findings import Finding, Severity
+from itsm.workflow.rulebook import Fault, Rule, Rulebook
 
 if TYPE_CHECKING:
     from itsm.workflow.check.subject import Subject
 
+__all__ = ["RULES", "Fault", "Rule", "rule"]
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What a rule has found: where, in one sentence, and a mend where there is one. The rule adds code and severity."""
-
-    at: Position
-    message: str
-    hint: str | None = None
-
-
-Search = Callable[["Subject"], Iterable[Fault]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One thing that the checker proves."""
-
-    code: str
-    severity: Severity
-    meaning: str
-    search: Search
-
-    def findings(self, subject: Subject) -> Iterable[Finding]:
-        """What this rule has to say about a workflow."""
-        return (Finding(self.code, self.severity, fault.message, fault.at, fault.hint) for fault in self.search(subject))
-
-
-RULES: dict[str, Rule] = {}
+RULES: Final[Rulebook[Subject]] = Rulebook()
 """By code, in the order in which they are applied."""
 
-
-def rule(code: str, severity: Severity) -> Callable[[Search], Search]:
-    """Enters a function into `RULES`. Raises `ValueError` for a code that is taken or a function that says nothing."""
-
-    def enter(search: Search) -> Search:
-        meaning = getdoc(search)
-        if code in RULES or not meaning:
-            raise ValueError(f"a rule needs a code of its own and a meaning: {code}")
-        RULES[code] = Rule(code, severity, meaning, search)
-        return search
-
-    return enter
+rule: Final = RULES.rule

@@ -51,6 +51,7 @@ class Noun(StrEnum):
     GROUP = "group"
     POLICY = "policy"
     LADDER = "ladder"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)

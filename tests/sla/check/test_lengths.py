@@ -34,6 +34,21 @@ def test_elapsed_time_needs_no_calendar_that_opens() -> None:
     assert told(policy(calendar="never", goals="[{target: 4 hours}]")) == []
 
 
+@pytest.mark.parametrize("target", ["2 business days", "end of next business day"])
+def test_business_days_of_a_calendar_that_never_closes_are_told(target: str) -> None:
+    text = policy(calendar="always", goals=f"[{{target: {target}}}]")
+    assert told(text) == ["4 business-days-without-nights"]
+    said = sentence("business-days-without-nights", text)
+    assert said == f"“{target}” counts the days of “always”, which never closes: each has 24 hours."
+
+
+@pytest.mark.parametrize(
+    ("target", "calendar"), [("16 business hours", "always"), ("2 days", "always"), ("2 business days", "long-hours")]
+)
+def test_hours_and_plain_days_of_such_a_calendar_are_not(target: str, calendar: str) -> None:
+    assert told(policy(calendar=calendar, goals=f"[{{target: {target}}}]")) == []
+
+
 @pytest.mark.parametrize(
     ("promise", "beneath_it"),
     [

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from itsm.sla.judging import Judge
 from itsm.sla.replay import Told, derive
-from itsm.sla.rules import Judge
 from itsm.sla.standing import Cycle, Status
 from itsm.worktime.layout import to_micros
 from tests.sla.check.test_shipped import around, shipped
@@ -116,6 +116,12 @@ def test_a_reopening_begins_a_new_run_and_leaves_the_old_result() -> None:
 def test_an_incident_that_is_merged_or_cancelled_keeps_and_breaks_nothing() -> None:
     assert incident("p2").move("closed", resolution_code="duplicate").statuses("incident-resolution") == [Status.CANCELLED]
     assert incident("p2").move("cancelled").statuses("incident-resolution") == [Status.CANCELLED]
+
+
+def test_a_message_on_a_ticket_that_is_cancelled_or_merged_is_neither_answered_nor_left_unanswered() -> None:
+    for end, fields in (("cancelled", {}), ("closed", {"resolution_code": "duplicate"})):
+        life = incident("p2").move("in_progress", assignee="ines").say("mara").wait(days=3)
+        assert life.move(end, **fields).statuses("incident-update") == [Status.CANCELLED]
 
 
 def test_each_message_of_the_user_is_to_be_answered() -> None:
