@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 
 from benchmarks.client import Client
@@ -28,13 +28,16 @@ DOWNTIME = timedelta(hours=1)
 SECONDS_FOR = {1_000: 5.0, 100_000: 120.0}
 WEB_SECONDS = 8.0
 MOST_SECONDS = 600.0
+ASKED_PER_SECOND = 30.0
+"""As 300 people ask of whom each does so every ten seconds, whether or not the desk is slow."""
+
 FEWEST_REQUESTS = 40
 """With fewer during the backlog a 95th percentile says nothing."""
 
 
 @dataclass
 class Outcome:
-    """What a campaign came to. The p95 are milliseconds of one client's requests; None without a web server."""
+    """What a campaign came to. The p95 are milliseconds of a visitor's requests; None without a web server."""
 
     timers: int
     seconds: float
@@ -55,7 +58,7 @@ class Outcome:
 
 @dataclass
 class Visitor(threading.Thread):
-    """One client that reads a ticket and writes to it in turn, and notes how long each took."""
+    """Reads a ticket and writes to it in turn, at a pace of its own, and notes how long after its turn each was answered."""
 
     client: Client
     number: str
@@ -70,15 +73,15 @@ class Visitor(threading.Thread):
 
     def run(self) -> None:
         path = f"/api/v1/tickets/{self.number}"
-        while not self._stopped.is_set():
-            for method, where, body in (
-                ("GET", path, None),
-                ("POST", f"{path}/comments", {"body": "-", "visibility": "public"}),
-            ):
-                begun = time.perf_counter()
-                status = self.client.call(method, where, body).status
-                self.taken.append((begun, time.perf_counter() - begun))
-                self.failed += status >= 400
+        asked = cycle((("GET", path, None), ("POST", f"{path}/comments", {"body": "-", "visibility": "public"})))
+        begun = time.perf_counter()
+        for turn, (method, where, body) in enumerate(asked):
+            due = begun + turn / ASKED_PER_SECOND
+            if self._stopped.wait(max(0.0, due - time.perf_counter())):
+                break
+            status = self.client.call(method, where, body).status
+            self.taken.append((due, time.perf_counter() - due))
+            self.failed += status >= 400
         self.client.close()
 
     def stop(self) -> None:

@@ -97,6 +97,9 @@ def guard(tx: Tx, record: Record, intent: Intent) -> tuple[Reason, ...]:
     return tuple(obstacles.values())
 
 
+_WAY_ON: Final = "Take one of its free slots, or let a change manager say in schedule_override why it may not wait."
+
+
 def _asked(tx: Tx, record: Record, intent: Intent) -> Period | None:
     """The period about which the calendar is asked; None if what is about to be done concerns no window."""
     window = queries.window_of(intent.values)
@@ -115,10 +118,12 @@ def _obstacles(tx: Tx, record: Record, intent: Intent, period: Period) -> dict[s
     found: dict[str, Reason] = {}
     if queries.declared(tx, period):
         for freeze in queries.freezes_on(tx, period, queries.touched_services(tx, nodes), type_):
-            found[freeze.key] = Reason(Why.FROZEN, f"Frozen from {freeze.period}: {freeze.reason}", about)
+            found[freeze.key] = Reason(
+                Why.FROZEN, f"Frozen from {freeze.period}: {freeze.reason.rstrip('.')}. {_WAY_ON}", about
+            )
     for group in rules.outside(rules.windows_for(book.windows, nodes, type_), period):
         named = ", ".join(f"“{window.title}”" for window in group)
-        message = f"The window lies outside the maintenance windows: {named}."
+        message = f"The window lies outside the maintenance windows: {named}. {_WAY_ON}"
         found.update({window.key: Reason(Why.OUTSIDE_WINDOW, message, about) for window in group[:1]})
     if not found:
         return {}

@@ -213,7 +213,7 @@ class Scenes:
         """The board has met, and has authorised the first of two changes; the other is on the agenda of the next meeting."""
         play = self._play
         (first, second), now = changes, play.now
-        held = self._call("Change advisory board", now, *changes)
+        held = self._call("Change advisory board", now.replace(minute=0, second=0, microsecond=0), *changes)
         play.do("chris", lambda tx: meetings.attend(tx, held, ("chris", "carla", "noor")))
         for login in ("carla", "chris"):
             play.do(login, lambda tx: voting.vote(tx, held, first, Vote.APPROVE, None))

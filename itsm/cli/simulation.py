@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -101,8 +102,13 @@ class Simulation:
         heapq.heappush(self._deeds, (at, next(self._order), deed))
 
     def later(self, hours: tuple[float, float], deed: Deed) -> None:
-        """Plan a deed for some working hour that lies so many hours ahead."""
-        self.plan(office_hour(self.now + timedelta(hours=self.chance.uniform(*hours))), deed)
+        """Plan a deed for some working hour that lies so many hours ahead. What the desk refuses then is left, as in life."""
+
+        def try_it() -> None:
+            with suppress(DeskError):
+                deed()
+
+        self.plan(office_hour(self.now + timedelta(hours=self.chance.uniform(*hours))), try_it)
 
     def _let_pass(self, until: datetime) -> None:
         while (due := self._next_due()) is not None and due <= until:
@@ -184,9 +190,19 @@ class Simulation:
         """The next tasks of an order are done, `most` of them one after the other, as far as they have begun."""
         for _ in range(most):
             task = self._next_task(number)
-            if task is None:
+            if task is None or not self._complete(task.number, task.group):
                 return
-            self.take(task.number, Step(self.worker(task.group), "complete"))
+
+    def _complete(self, task: str, group: str) -> bool:
+        """Somebody of a group does a task; not whoever approved what it is for."""
+        workers = _workers(group)
+        for login in self.chance.sample(workers, len(workers)):
+            try:
+                self.take(task, Step(login, "complete"))
+            except DeskError:
+                continue
+            return True
+        return False
 
     def parts(self, number: str) -> list[str]:
         """The requests that a bundle consists of, as far as they have begun."""
@@ -205,9 +221,11 @@ class Simulation:
 
     def worker(self, group: str) -> str:
         """Somebody who works in a group."""
-        return self.chance.choice(
-            [login for login, _, role, _, groups in STAFF if group in groups and role in ("agent", "lead")]
-        )
+        return self.chance.choice(_workers(group))
+
+
+def _workers(group: str) -> list[str]:
+    return [login for login, _, role, _, groups in STAFF if group in groups and role in ("agent", "lead")]
 
 
 def office_hour(at: datetime) -> datetime:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -11,6 +14,7 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 MOST_ANSWER_BYTES: Final = 2048
 """How much of a refusal is read, to be told to the operator. The rest of an answer is nobody's business."""
@@ -41,11 +45,56 @@ class Outcome:
 Send: TypeAlias = Callable[[str, bytes, Mapping[str, str], int, datetime], Outcome]
 """Posts a body with headers to an address, within so many seconds, at this moment."""
 
+
+class _InTime(HTTPConnection):
+    """A connection whose answer must have begun in time, head and all.
+
+    A socket's timeout is for each wait by itself: a receiver that sends a byte now and then, or one interim answer after the
+    other, could hold its caller for hours. So the connection is cut when the time is over.
+    """
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        late = threading.Event()
+
+        def cut() -> None:
+            late.set()
+            with suppress(OSError, TypeError):  # it is closed already
+                # Not the one of `ssl`, which takes the encryption away under whoever reads.
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+        assert isinstance(self.timeout, float | int)
+        timer = threading.Timer(self.timeout, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()
+        except Exception as error:
+            raise (TimeoutError("timed out") if late.is_set() else error) from error
+        finally:
+            timer.cancel()
+        if late.is_set():  # what came may be half a head
+            raise TimeoutError("timed out")
+        return response
+
+
+class _InTimeSecurely(_InTime, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _InTime
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _InTimeSecurely
+
+
 _pool: Final = urllib3.PoolManager(num_pools=32, maxsize=2, retries=False)
+_pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 def send(url: str, body: bytes, headers: Mapping[str, str], seconds: int, now: datetime) -> Outcome:
-    """Post a body. `seconds` limits the connection, each wait for the answer, and the reading of a refusal; never raises."""
+    """Post a body. `seconds` limits it up to the beginning of an answer, and the reading of a refusal; never raises."""
     ends = time.monotonic() + seconds
     told = {"Content-Type": "application/json", "User-Agent": "itsm-webhooks/1", **headers}
     try:
@@ -90,5 +139,5 @@ def _retry_after(header: str | None, now: datetime) -> float | None:
         return float(header)
     try:
         return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

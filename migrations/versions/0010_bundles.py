@@ -75,7 +75,7 @@ def create_recurrences() -> None:
 
 
 def forbid_rewriting() -> None:
-    """What was ordered in a bundle, and what a recurrence has done, stays as it was: the database itself refuses to change it."""
+    """What was ordered in a bundle, and what a recurrence has done, stays as it was: the database itself sees to that."""
     for table, columns, key in KEPT:
         if op.get_bind().dialect.name == "postgresql":
             op.execute(

@@ -155,6 +155,11 @@ def test_an_emergency_change_is_decided_on_within_half_an_hour() -> None:
     assert life.statuses("change-implementation") == [Status.RUNNING]
 
 
+def test_a_change_with_a_window_far_ahead_is_no_broken_promise() -> None:
+    life = Life("change", requester="ines", change_type="normal").move("assessment").move("authorisation").move("authorised")
+    assert life.move("scheduled").wait(days=90).statuses("change-implementation") == [Status.PAUSED]
+
+
 def test_a_known_error_that_turns_out_to_be_another_is_not_counted_as_forgotten() -> None:
     life = Life("problem", requester="ines", priority="p2").move("investigation", assignee="ines")
     life.move("known_error", root_cause="x", workaround="y", known_error=True).wait(days=1)
