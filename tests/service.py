@@ -29,6 +29,7 @@ from itsm.tickets.desk import Desk, Processes
 from itsm.tickets.models import NumberCounter, WorkflowVersion
 from itsm.workflow import language
 from itsm.workflow.definition import Workflow
+from itsm.workflow.engine import Process
 
 SECRET = b"0123456789abcdef0123456789abcdef-for-tests"
 
@@ -85,10 +86,19 @@ def practices() -> dict[str, Workflow]:
     return workflows
 
 
-@cache
 def processes() -> Processes:
-    """Compiled once per run: the versions have the same row ids in every test's database."""
-    return Processes(configuration().vocabulary)
+    """What a desk begins with: the practices, compiled once per run. What a test publishes itself is its own desk's alone."""
+    found = Processes(configuration().vocabulary)
+    for version, process in compiled().items():
+        found._compiled[version] = process
+    return found
+
+
+@cache
+def compiled() -> dict[int, Process]:
+    """The practices by the row ids that they have in every test's database, where they are published first."""
+    vocabulary = configuration().vocabulary
+    return {row: Process(each, vocabulary) for row, (_, each) in enumerate(sorted(practices().items()), 1)}
 
 
 @cache

@@ -150,6 +150,9 @@ def paths(prey: Prey | Place, number: str, file: str) -> dict[str, str]:
 PERIOD = {"starts_at": "2026-03-02T09:00:00Z", "ends_at": "2026-03-03T09:00:00Z"}
 RECURRENCE = {"item": "laptop", "answers": LAPTOP, "rule": "FREQ=WEEKLY", "starts": "2026-03-03T09:00", "zone": "UTC"}
 
+SIGNED = frozenset({"callbacks.answer"})
+"""Routes that read nothing which its sender has not signed; what they do with the rest is held by tests/delivery."""
+
 BODIES: dict[str, dict[str, Any]] = {
     "tickets.create": INCIDENT,
     "tickets.edit": {"title": "Mine now"},

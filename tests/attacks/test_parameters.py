@@ -9,7 +9,7 @@ import pytest
 
 from itsm.platform.errors import DeskError
 from tests.api.world import ROUTES, Api, Caller, Reply
-from tests.attacks.prey import BODIES, Place, able, where
+from tests.attacks.prey import BODIES, SIGNED, Place, able, where
 
 FILTERS = ("type", "state", "group", "assignee", "requester", "service", "ci", "parent")
 THOROUGH = ("type", "group", "sort", "q", "cursor", "limit")
@@ -171,7 +171,7 @@ def test_lookups_are_exact_and_typed(api: Api) -> None:
             route, able_caller = ROUTES[endpoint], api(able(endpoint))
             path = where(endpoint, place, place.own, "x/1")
             for member in body:
-                if isinstance(body[member], type(wrong)):
+                if endpoint in SIGNED or isinstance(body[member], type(wrong)):
                     continue
                 reply = able_caller.call(route.method, path, body={**body, member: wrong}, If_Match="*")
                 assert reply.pointers.get(f"/{member}") in ("wrong_type", "invalid_value"), (endpoint, member, wrong)
@@ -240,7 +240,7 @@ HOSTILE = {
 def test_hostile_json_is_refused_soon_on_every_route_that_takes_json(api: Api) -> None:
     """A-92: 400 within 0.1 s of computing, never 500, whatever the route and whoever calls; and nothing is changed."""
     place = Place(api)
-    for endpoint in BODIES:
+    for endpoint in (each for each in BODIES if each not in SIGNED):
         route, callers = ROUTES[endpoint], (api(able(endpoint)), api("ra1"))
         path = where(endpoint, place, place.own, "x/1")
         for index, (name, raw) in enumerate(HOSTILE.items()):

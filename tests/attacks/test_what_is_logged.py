@@ -150,9 +150,9 @@ def test_a_forced_fault_is_told_by_its_number_alone_on_every_route(api: Api, deb
         sent = {"json": BODIES[endpoint]} if endpoint in BODIES else {}
         send: dict[str, Any] = {"data": upload(endpoint)} if route.upload else sent
         api.desk.database.on_statement = stumble
-        response = debugging.open(
-            path, method=route.method, headers={"Authorization": f"Bearer {token}", "If-Match": "*"}, **send
-        )
+        signature = {"webhook-id": "msg_0", "webhook-timestamp": "1772442000", "webhook-signature": "v1,bm9uZQ=="}
+        headers = {"Authorization": f"Bearer {token}", "If-Match": "*", **signature}
+        response = debugging.open(path, method=route.method, headers=headers, **send)
         api.desk.database.on_statement = None
         reply = Reply(response)
         if not route.policy.needs_token and reply.status == 200:
