@@ -1,10 +1,11 @@
 """`python -m benchmarks.overdue [BACKLOG] [ARMED]`: thresholds answered in bulk, and what a web server beside it feels.
 
 Rates: 2,000 due thresholds, each with an event of its ticket and a message, beside a thousand armed timers and beside ARMED
-(a million unless said). Backlog: BACKLOG tickets (20,000 unless said) whose clocks ran out while no clock process ran, worked
-off by a real `itsm clock`, while a real `itsm serve` answers the mixed load of 300 people at work, who ask 30 times a second.
-They ask as often whether or not the desk is slow: clients that ask as fast as they are answered would take whatever processor
-time the clock leaves, and it what they leave, which says nothing about either. Exits 1 when a target is missed.
+(a million unless said). Backlog: BACKLOG tickets (14,000 unless said) whose clocks ran out while no clock process ran. Each has
+some seven thresholds, for a clock's timer is armed again for the next; a real `itsm clock` works them off, while a real
+`itsm serve` answers the mixed load of 300 people at work, who ask 30 times a second. They ask as often whether or not the desk is
+slow: clients that ask as fast as they are answered would take whatever processor time the clock leaves, and it what they leave,
+which says nothing about either. Exits 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from itsm.platform.database import Database, Prepared
 from itsm.platform.schema import Instant
 from itsm.platform.time import FrozenClock, SystemClock, to_micros
 from itsm.platform.work import Timer
+from itsm.sla.moments import THRESHOLD_REACHED
 from itsm.tickets import commands
 from itsm.tickets.commands import NewTicket
+from itsm.tickets.models import TicketEvent
 from tests import world
 from tests.service import actor
 from tests.sla.sweeping import a_desk, a_promise, notify
@@ -42,6 +45,7 @@ ASKED_PER_SECOND = 30.0
 """The mixed load of 300 people each of whom asks every ten seconds; 3 of 13 requests write."""
 
 WEB_SECONDS = 10.0
+_ANSWERED = Prepared(sa.select(sa.func.count().label("n")).where(TicketEvent.kind == THRESHOLD_REACHED))
 _OWED = Prepared(
     sa.select(sa.func.count().label("n")).where(Timer.kind == "sla", Timer.due_at <= sa.bindparam("now", type_=Instant))
 )
@@ -57,9 +61,13 @@ class Rate:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What was worked off: thresholds each second while the web was asked, and its p95 in milliseconds before and meanwhile."""
+    """What was worked off: thresholds each second while the web was asked, and its p95 in milliseconds before and meanwhile.
+
+    `thresholds` were answered in all, in so many `seconds`; some of them fire transitions and begin escalations.
+    """
 
     per_second: float
+    thresholds: int
     seconds: float
     p95_before: float
     p95_meanwhile: float
@@ -101,21 +109,26 @@ def worked_off(kind: str, database: Database, home: Path, tickets: int) -> Backl
         began = time.perf_counter()
         while _owed(database) == owed:
             time.sleep(0.05)
-        left, window = _owed(database), time.perf_counter()
+        answered, window = _count(database, _ANSWERED), time.perf_counter()
         meanwhile = load.paced(site.port, token, CLIENTS, ASKED_PER_SECOND, WEB_SECONDS, mixed)
-        done, window = left - _owed(database), time.perf_counter() - window
+        done, window = _count(database, _ANSWERED) - answered, time.perf_counter() - window
         while _owed(database):
             time.sleep(0.2)
         seconds = time.perf_counter() - began
     finally:
         stop(*(process for process in (web, clock) if process is not None))
     assert not before.failed + meanwhile.failed, "every request is answered"
-    return Backlog(done / window, seconds, before.p95, meanwhile.p95)
+    return Backlog(done / window, _count(database, _ANSWERED), seconds, before.p95, meanwhile.p95)
 
 
 def _owed(database: Database) -> int:
     with database.session(write=False) as session:
         return int(session.one(_OWED, now=SystemClock().now()).n)
+
+
+def _count(database: Database, statement: Prepared) -> int:
+    with database.session(write=False) as session:
+        return int(session.one(statement).n)
 
 
 def _clocks_for(database: Database, tickets: int) -> list[str]:
@@ -159,7 +172,7 @@ def targets_of_rates(kind: str, rates: Mapping[int, Rate]) -> list[Target]:
 
 
 def main() -> None:
-    backlog = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    backlog = int(sys.argv[1]) if len(sys.argv) > 1 else 14_000
     armed = int(sys.argv[2]) if len(sys.argv) > 2 else MANY
     started_here = world.begin_run()
     targets: list[Target] = []
@@ -175,7 +188,8 @@ def main() -> None:
                 with installation(kind) as (database, home):
                     found = worked_off(kind, database, home, backlog)
                 print(f"{kind}: {found}")
-                targets.append(Target(f"{kind}: backlog, thresholds/s", found.per_second, least=100_000 / 120))
+                targets.append(Target(f"{kind}: backlog beside the web, thresholds/s", found.per_second, least=100_000 / 120))
+                targets.append(Target(f"{kind}: 100,000 of a backlog, s", 1e5 * found.seconds / found.thresholds, most=120))
                 ratio = found.p95_meanwhile / found.p95_before
                 targets.append(Target(f"{kind}: web p95 during a backlog ÷ before", ratio, most=2))
     finally:

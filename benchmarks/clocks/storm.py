@@ -37,7 +37,7 @@ BETWEEN_PAUSES_SECONDS = 0.1
 
 IDLE_SECONDS, RESTARTED_SECONDS, TAKEN_OVER_SECONDS, JUMPED_SECONDS = 2.0, 5.0, 10.0, 10.0
 UNSETTLED = timedelta(seconds=5)
-"""Within this time after a restart a threshold counts as fallen due after it, not on an idle desk."""
+"""Within this time after a restart or a jump a threshold counts as fallen due after it: the desk that it meets is not idle."""
 
 JUST_BEFORE = timedelta(seconds=10)
 """What fell due so shortly before a jump, and was answered after it, had no more time than that."""
@@ -230,6 +230,9 @@ def _sort(outcome: Outcome, answer: Answer, storm: Storm) -> None:
         if before - JUST_BEFORE < answer.due <= after <= answer.at:
             outcome.jumped.append((answer.at - after).total_seconds())
             return
+    if any(after < answer.due <= after + UNSETTLED for _, after in storm.jumps):
+        outcome.jumped.append(answer.late)
+        return
     for strike in storm.strikes:
         if answer.due <= strike.at < answer.at:
             outcome.taken_over.append((answer.at - strike.at).total_seconds())
