@@ -3,9 +3,9 @@
 Rates: 2,000 due thresholds, each with an event of its ticket and a message, beside a thousand armed timers and beside ARMED
 (a million unless said). Backlog: BACKLOG tickets (14,000 unless said) whose clocks ran out while no clock process ran. Each has
 some seven thresholds, for a clock's timer is armed again for the next; a real `itsm clock` works them off, while a real
-`itsm serve` answers the mixed load of 300 people at work, who ask 30 times a second. They ask as often whether or not the desk is
-slow: clients that ask as fast as they are answered would take whatever processor time the clock leaves, and it what they leave,
-which says nothing about either. Exits 1 when a target is missed.
+`itsm serve` answers the mixed load of 300 people at work, who ask 30 times a second. They ask as often whether or not the desk
+is slow: clients that ask as fast as they are answered take what processor time the clock leaves, and it what they
+leave: that says nothing about either. Exits 1 when a target is missed.
 """
 
 from __future__ import annotations
