@@ -17,7 +17,7 @@ from itsm.people.access import SYSTEM, Channel
 from itsm.platform import timers
 from itsm.platform.database import Database
 from itsm.platform.errors import DeskError
-from itsm.platform.sweeper import Sweeper
+from itsm.platform.sweeper import SHORT_BATCH, Sweeper
 from itsm.platform.time import FrozenClock
 from itsm.sla import handlers
 from itsm.sla.keeping import Keeper
@@ -86,17 +86,17 @@ def test_a_batch_does_what_its_timers_would_have_done_one_by_one(database: Datab
 
 def test_a_batch_is_answered_in_due_order_and_costs_a_few_statements(database: Database, clock: FrozenClock) -> None:
     service = a_desk(database, clock, a_promise("4 hours", at_75=[WARN]))
-    for _ in range(20):
+    for _ in range(SHORT_BATCH):
         incidents(service.desk, 1)
         clock.advance(timedelta(seconds=1))
     clock.advance(3 * HOURS)
     said: list[str] = []
     database.on_statement = said.append
-    assert joint(service.desk).sweep() == 20
+    assert joint(service.desk).sweep() == SHORT_BATCH
     database.on_statement = None
     due = [payload["due"] for payload in events(service.desk, "threshold_reached")]
     assert due == sorted(due)
-    assert len(set(due)) == 20
+    assert len(set(due)) == SHORT_BATCH
     assert len(said) <= 14, "two looks, the claim, one statement for each table"
 
 
