@@ -31,6 +31,11 @@ WAL_SAFE_SINCE = (3, 51, 3)
 """Before this SQLite release several connections that checkpoint one WAL at the same time can corrupt it."""
 
 STATEMENT_TIMEOUT_SECONDS = 5.0
+IDLE_TIMEOUT_SECONDS = 5.0
+"""How long a process may stand still in the middle of a transaction before PostgreSQL undoes it: nobody waits longer than that
+for what a process holds that was stopped, suspended or cut off.
+"""
+
 POOL_TIMEOUT_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 5
 _PROGRESS_STEPS = 20_000
@@ -239,7 +244,7 @@ class Database:
             for name, value in {
                 "statement_timeout": int(self._statement_timeout * 1000),
                 "lock_timeout": int(self._statement_timeout * 800),  # the first to run out names the cause
-                "idle_in_transaction_session_timeout": 60_000,
+                "idle_in_transaction_session_timeout": int(IDLE_TIMEOUT_SECONDS * 1000),
                 "join_collapse_limit": 1,  # joins stand in the order in which they are to run: weighing eight costs 20 ms
                 "timezone": "UTC",
             }.items()

@@ -40,7 +40,6 @@ _BEGIN = Prepared(
         created_at=sa.bindparam("now", type_=Instant),
     )
     .on_conflict_do_nothing(index_elements=["user_id", "key"])
-    .inline()
 )
 _FIND = Prepared(sa.select(_C.fingerprint, _C.status, _C.headers, _C.body).where(_OWN))
 _FINISH = Prepared(

@@ -40,7 +40,6 @@ _PUT = Prepared(
         attempts=0,
     )
     .on_conflict_do_nothing(index_elements=["key"])
-    .inline()
 )
 _PENDING = Prepared(
     sa.select(_C.id, _C.key, _C.topic, _C.ticket_id, _C.payload, _C.created_at)

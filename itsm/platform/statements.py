@@ -6,17 +6,14 @@ at nearly the driver's own cost. Everybody but `database.py` imports these from 
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import PoolProxiedConnection
-
-_STREAMS = itertools.count()
 
 
 class Prepared:
@@ -26,6 +23,8 @@ class Prepared:
     """
 
     def __init__(self, statement: sa.sql.expression.Executable) -> None:
+        if isinstance(statement, sa.Insert):
+            statement = statement.inline()  # else SQLAlchemy asks PostgreSQL for each row's new id, which nobody then reads
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
@@ -38,11 +37,12 @@ class Prepared:
 
 
 class _Compiled:
-    """What `Prepared` keeps per dialect: SQL text, how to bind, how to read a row."""
+    """What `Prepared` keeps per dialect: SQL text, the names of its tables, how to bind, how to read a row."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql: str = compiled.string
+        self.tables = frozenset(part.name for part in sa.sql.visitors.iterate(statement) if isinstance(part, sa.Table))
         self._defaults: dict[str, Any] = dict(compiled.params)
         self._positions: list[str] | None = compiled.positiontup
         self._binders = [
@@ -92,15 +92,24 @@ class Session:
         self.said: list[tuple[str, Mapping[str, Any]]] = []
         """What was said in this transaction about people, for whoever listens before the commit: kind and payload."""
         self._count = count
+        self._held_back: frozenset[str] = frozenset()
+        self._write_out: Callable[[], None] = lambda: None
 
     @property
     def is_postgresql(self) -> bool:
         """Whether the database is PostgreSQL; for the few statements that differ."""
         return self.dialect.name == "postgresql"
 
+    def hold_back(self, tables: Iterable[str], write_out: Callable[[], None]) -> None:
+        """Rows of these tables are gathered, to be written together; `write_out` writes those there are by now.
+
+        It is called before each statement that reads or writes such a table, so that nobody misses what is not written yet.
+        """
+        self._held_back, self._write_out = frozenset(tables), write_out
+
     def all(self, statement: Prepared, **parameters: Any) -> list[Any]:
         """Every row."""
-        compiled = statement.compiled(self.dialect)
+        compiled = self._compiled(statement)
         self._execute(compiled.sql, compiled.bind(parameters))
         return compiled.rows(self._cursor.fetchall())
 
@@ -116,13 +125,13 @@ class Session:
 
     def run(self, statement: Prepared, **parameters: Any) -> int:
         """Execute for the effect; the number of rows touched."""
-        compiled = statement.compiled(self.dialect)
+        compiled = self._compiled(statement)
         self._execute(compiled.sql, compiled.bind(parameters))
         return int(self._cursor.rowcount)
 
     def run_many(self, statement: Prepared, rows: Iterable[Mapping[str, Any]]) -> int:
         """Execute once per row, in one round trip where the driver can; the number of rows touched in all."""
-        compiled = statement.compiled(self.dialect)
+        compiled = self._compiled(statement)
         bound = [compiled.bind(row) for row in rows]
         if len(bound) == 1:
             self._execute(compiled.sql, bound[0])
@@ -131,20 +140,6 @@ class Session:
                 self._count(compiled.sql)
             self._cursor.executemany(compiled.sql, bound)
         return int(self._cursor.rowcount) if bound else 0
-
-    def stream(self, statement: Prepared, **parameters: Any) -> Iterator[Any]:
-        """Every row, a thousand at a time, for answers that need not fit in memory; other statements may run meanwhile."""
-        compiled = statement.compiled(self.dialect)
-        on_the_server = {"name": f"stream_{next(_STREAMS)}"} if self.is_postgresql else {}
-        cursor: Any = self._connection.cursor(**on_the_server)
-        if self._count:
-            self._count(compiled.sql)
-        try:
-            cursor.execute(compiled.sql, compiled.bind(parameters))
-            while batch := cursor.fetchmany(1000):
-                yield from compiled.rows(batch)
-        finally:
-            cursor.close()
 
     def as_of_now(self) -> None:
         """Read all that follows as of one moment, as SQLite always does; to be said before anything is read."""
@@ -158,9 +153,31 @@ class Session:
         if not self.is_postgresql:
             self.script("PRAGMA cache_size=-65536")
 
+    def at_once(self, sql: str) -> list[Any]:
+        """Send PostgreSQL a constant text of several statements in one message; the rows of the one that has any.
+
+        The server carries it out to its end whatever becomes of us: a lock that the text takes and, by its own COMMIT, gives
+        back is never held for longer because this process stands still. It ends the transaction.
+        """
+        if self._count:
+            self._count(sql)
+        self._cursor.execute(sql, prepare=False)
+        rows: list[Any] = []
+        while True:
+            if self._cursor.description:
+                rows += self._cursor.fetchall()
+            if not self._cursor.nextset():
+                return rows
+
     def script(self, sql: str) -> None:
         """Run a constant text of SQL that takes no parameters."""
         self._execute(sql, ())
+
+    def _compiled(self, statement: Prepared) -> _Compiled:
+        compiled = statement.compiled(self.dialect)
+        if not self._held_back.isdisjoint(compiled.tables):
+            self._write_out()
+        return compiled
 
     def _execute(self, sql: str, parameters: Any) -> None:
         if self._count:

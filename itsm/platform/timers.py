@@ -77,16 +77,12 @@ _HELD = sa.and_(_C.id == sa.bindparam("timer"), _C.fence == sa.bindparam("held")
 _CLEAN = {"claimed_until": None, "attempts": 0, "parked_at": None, "error": None}
 
 # ON CONFLICT is the same in both databases; SQLite compiles PostgreSQL's construct.
-_INSERT = (
-    postgresql.insert(_TIMERS)
-    .values(
-        **{name: sa.bindparam(name) for name in ("ticket_id", "kind", "name", "cycle")},
-        due_at=sa.bindparam("due_at", type_=Instant),
-        payload=sa.bindparam("payload", type_=Json),
-        fence=0,
-        attempts=0,
-    )
-    .inline()
+_INSERT = postgresql.insert(_TIMERS).values(
+    **{name: sa.bindparam(name) for name in ("ticket_id", "kind", "name", "cycle")},
+    due_at=sa.bindparam("due_at", type_=Instant),
+    payload=sa.bindparam("payload", type_=Json),
+    fence=0,
+    attempts=0,
 )
 _ARM = Prepared(
     _INSERT.on_conflict_do_update(

@@ -93,7 +93,7 @@ _TIES: Final[Mapping[tuple[Sort, Sort], tuple[sa.Table, dict[str, Any]]]] = {
         {"service_id": _service("source"), "needed_id": _service("target")},
     ),
 }
-_TIE = {ends: Prepared(sa.insert(kept).inline().values(values)) for ends, (kept, values) in _TIES.items()}
+_TIE = {ends: Prepared(sa.insert(kept).values(values)) for ends, (kept, values) in _TIES.items()}
 _UNTIE = {
     ends: Prepared(sa.delete(kept).where(*(kept.c[name] == value for name, value in values.items())))
     for ends, (kept, values) in _TIES.items()

@@ -18,9 +18,10 @@ import orjson
 import sqlalchemy as sa
 
 from itsm.people.access import Permission
-from itsm.platform import outbox, timers
+from itsm.platform import outbox
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
+from itsm.platform.lists import PreparedForMany
 from itsm.platform.schema import table
 from itsm.platform.time import rfc3339
 from itsm.platform.timers import NewTimer, TimerRow
@@ -29,7 +30,7 @@ from itsm.sla.escalation_reading import tickets_only
 from itsm.sla.judging import Subject
 from itsm.sla.ladders import ACKNOWLEDGED, KINDS, OVER, STARTED, TOLD, Ladder, Run, runs
 from itsm.sla.moments import Facts
-from itsm.tickets import commands, effects, moves, records
+from itsm.tickets import alarms, commands, effects, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
@@ -49,8 +50,10 @@ AT_RISK: Final = "/api/v1/sla/at-risk"
 
 _TIMERS = table(Timer)
 _TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")
-_SET = Prepared(
-    sa.select(Timer.cycle).where(Timer.ticket_id == _TICKET, Timer.kind == KIND, Timer.name == sa.bindparam("ladder"))
+_SET = PreparedForMany(
+    lambda many: sa.select(Timer.ticket_id, Timer.name, Timer.cycle).where(
+        Timer.ticket_id.in_(sa.select(many.c.value)), Timer.kind == KIND
+    )
 )
 _NEXT = Prepared(
     sa.select(Timer.name, Timer.cycle, Timer.due_at, Timer.payload).where(Timer.ticket_id == _TICKET, Timer.kind == KIND)
@@ -101,11 +104,20 @@ def start(tx: Tx, record: Record, effect: Effect) -> None:
     ladder = tx.desk.part(Ladders).get(str(effect.arguments["ladder"]))
     if ladder is None or record.category in OVER:
         return
-    if any(_goes_on(tx, record, row.cycle) for row in tx.session.all(_SET, ticket=record.id, ladder=ladder.name)):
+    if any(name == ladder.name and _goes_on(tx, record, run) for name, run in _waiting(tx, record)):
         return
     run = record.version + 1
     records.append(tx, record, STARTED, {"ladder": ladder.name, "run": run}, internal=True)
     _step(tx, record, ladder, run, 0)
+
+
+def read_ahead(tx: Tx, records: Iterable[Record]) -> None:
+    """Read which runs of several tickets wait for a next step, in one statement."""
+    ids = [record.id for record in records]
+    found = _known(tx)
+    found.update((ticket_id, set()) for ticket_id in ids)
+    for row in _SET.all(tx.session, ids):
+        found[row.ticket_id].add((row.name, row.cycle))
 
 
 def due(tx: Tx, record: Record, row: TimerRow) -> None:
@@ -131,6 +143,7 @@ def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
     if not waiting:
         raise DeskError(Kind.CONFLICT, "not_escalated", f"No escalation of {number} waits for an answer.")
     tx.session.run(_CALL_OFF, ticket=record.id)
+    _known(tx).pop(record.id, None)
     payload: dict[str, Any] = {"runs": [run.number for run in waiting], "ladders": sorted({run.ladder for run in waiting})}
     if comment:
         payload["said"], payload["sha256"] = moves.keep_comment(tx, record, comment, commands.INTERNAL)
@@ -214,8 +227,25 @@ def _opening(tx: Tx, record: Record, ladder: Ladder) -> datetime | None:
 
 
 def _arm(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, at: datetime) -> None:
-    # Written at once, not at the command's end: a second action of the same command finds the run by this very row.
-    timers.arm(tx.session, [NewTimer(record.id, KIND, ladder.name, at, {"step": place}, run)])
+    alarms.arm(tx, [NewTimer(record.id, KIND, ladder.name, at, {"step": place}, run)])
+    _waiting(tx, record).add((ladder.name, run))
+
+
+class _Known(dict[int, set[tuple[str, int]]]):
+    """The runs that wait for a next step, ladder and number by ticket, as one transaction knows them."""
+
+
+def _known(tx: Tx) -> _Known:
+    found = tx.cache.setdefault(_Known, _Known())
+    assert isinstance(found, _Known)
+    return found
+
+
+def _waiting(tx: Tx, record: Record) -> set[tuple[str, int]]:
+    """Of one ticket; those that this transaction has set itself are among them."""
+    if record.id not in _known(tx):
+        read_ahead(tx, [record])
+    return _known(tx)[record.id]
 
 
 def _reached(tx: Tx, record: Record, ladder: Ladder, place: int) -> list[str]:

@@ -24,7 +24,7 @@ from itsm.platform.outbox import Message
 from itsm.platform.sweeper import BatchHandler, Handler
 from itsm.platform.time import from_micros, rfc3339, to_micros
 from itsm.platform.timers import TimerRow
-from itsm.sla import measure
+from itsm.sla import escalation, measure
 from itsm.sla.judging import Judge, Subject
 from itsm.sla.keeping import KIND, Keeper
 from itsm.sla.moments import THRESHOLD_REACHED, Facts
@@ -57,7 +57,12 @@ def handlers(desk: Desk, keeper: Keeper) -> Mapping[str, Handler]:
 
 def together(desk: Desk, keeper: Keeper) -> Mapping[str, BatchHandler]:
     """The handler of many clocks' timers at once."""
-    return {KIND: due.together(desk, Channel.TIMER, _Answers(keeper), keeper.read_ahead)}
+
+    def read_ahead(tx: Tx, tickets: Iterable[Record]) -> None:
+        keeper.read_ahead(tx, tickets)
+        escalation.read_ahead(tx, tickets)
+
+    return {KIND: due.together(desk, Channel.TIMER, _Answers(keeper), read_ahead)}
 
 
 @dataclass(frozen=True)
@@ -216,10 +221,8 @@ def _answer(tx: Tx, record: Record, owed: _Owed, tell: Tell) -> None:
         told["effects"] = moves.told_effects(news.effects)
     records.append(tx, record, THRESHOLD_REACHED, told, internal=True)
     because = {name: told[name] for name in ("clock", "threshold", "due")}
-    if deeds.effects or deeds.changes or owed.fires is not None:
-        records.catch_up(tx)
     moves.respond(replace(tx, posting=_key(record, owed)) if deeds.effects else tx, record, deeds, because)
-    moves.respond(tx, record, replace(news, effects=()), because)
+    moves.respond(tx, record, Response(None, changes=news.changes, refusal=news.refusal), because)
     for effect in news.effects:
         _notify(tx, record, owed, effect, tell)
     if owed.fires is not None and deeds.refusal is None:

@@ -57,10 +57,31 @@ _CLOCK = Prepared(
 
 
 @dataclass(slots=True)
+class Ahead:
+    """How far a ticket's pending events are folded into its clocks: so many of them, from the `first` on, and what came of it.
+
+    Of use as long as these events wait to be written, and the agreement and what the clocks stood at `before` are the same.
+    """
+
+    first: PendingEvent
+    version: int
+    before: Standing
+    facts: Facts
+    standing: Standing
+    events: int = 0
+    touched: dict[Key, Cycle] = field(default_factory=dict)
+
+    def is_of(self, record: Record, standing: Standing, version: int) -> bool:
+        """Whether it is about the events that are pending now."""
+        return self.first is record.pending[0] and self.before is standing and self.version == version
+
+
+@dataclass(slots=True)
 class Kept:
     """What one transaction knows of clocks: standings by ticket, and what is to be written at its end."""
 
     standings: dict[int, Standing] = field(default_factory=dict)
+    ahead: dict[int, Ahead] = field(default_factory=dict)
     changed: dict[int, Standing] = field(default_factory=dict)
     cycles: dict[tuple[int, Key], tuple[Agreement, Cycle]] = field(default_factory=dict)
     current: tuple[Agreement, Judge] | None = None
@@ -83,9 +104,10 @@ class Keeper:
         version = next((v for event in events if (v := event.payload.get(STAMP, {}).get("version"))), standing.version)
         if version is None:
             return
-        agreement, judge = self.agreements.get(tx.session, version)
-        self._note_places(tx, record, agreement)
-        self._fold(tx, record, standing, agreement, judge)
+        ahead = self._fold(tx, record, standing, version)
+        if ahead.standing is not standing:
+            found = [(self.agreements.get(tx.session, cycle.version)[0], cycle) for cycle in ahead.touched.values()]
+            self.put(tx, record.id, ahead.standing, found)
 
     def standing(self, tx: Tx, record: Record) -> Standing:
         """Where the clocks of a ticket stand, by the events that were written."""
@@ -116,9 +138,7 @@ class Keeper:
         standing = self.standing(tx, record)
         if standing.version is None or not record.pending:
             return standing
-        agreement, judge = self.agreements.get(tx.session, standing.version)
-        self._note_places(tx, record, agreement)
-        return _advanced(record, standing, agreement, judge)[0]
+        return self._fold(tx, record, standing, standing.version).standing
 
     def put(self, tx: Tx, ticket_id: int, standing: Standing, cycles: Iterable[tuple[Agreement, Cycle]]) -> None:
         """Have a ticket's standing and these of its cycles written, with their timers, at the end of the transaction."""
@@ -128,11 +148,20 @@ class Keeper:
             kept.cycles[ticket_id, cycle.key] = (agreement, cycle)
             _set_timer(tx, ticket_id, cycle, measure.outstanding(agreement, cycle, *standing.past))
 
-    def _fold(self, tx: Tx, record: Record, standing: Standing, agreement: Agreement, judge: Judge) -> None:
-        after, touched = _advanced(record, standing, agreement, judge)
-        if after is not standing:
-            found = [(self.agreements.get(tx.session, cycle.version)[0], cycle) for cycle in touched.values()]
-            self.put(tx, record.id, after, found)
+    def _fold(self, tx: Tx, record: Record, standing: Standing, version: int) -> Ahead:
+        """Fold the ticket's pending events into its clocks, but for those that were folded before."""
+        kept = _kept(tx, self)
+        agreement, judge = self.agreements.get(tx.session, version)
+        ahead = kept.ahead.get(record.id)
+        if self._note_places(tx, record, agreement) or ahead is None or not ahead.is_of(record, standing, version):
+            ahead = kept.ahead[record.id] = Ahead(record.pending[0], version, standing, _facts(record), standing)
+        told = [(to_micros(event.at), event.kind, event.actor, event.payload) for event in record.pending[ahead.events :]]
+        for moment in moments(told, ahead.facts):
+            ahead.facts = moment.after
+            ahead.standing, cycles = advance(agreement, judge, ahead.standing, moment)
+            ahead.touched.update({cycle.key: cycle for cycle in cycles})
+        ahead.events = len(record.pending)
+        return ahead
 
     def _stamp_birth(self, tx: Tx, record: Record) -> None:
         """Say in the event of its creation which agreement the ticket is born with."""
@@ -151,15 +180,16 @@ class Keeper:
             kept.current = self.agreements.current(tx.session)
         return kept.current
 
-    def _note_places(self, tx: Tx, record: Record, agreement: Agreement) -> None:
-        """Say in the events that set requester, service, group or item what the directory says of these now."""
+    def _note_places(self, tx: Tx, record: Record, agreement: Agreement) -> bool:
+        """Say in the events that set requester, service, group or item what the directory says of these now; if any do."""
         if not agreement.needs_places:
-            return
+            return False
         concerned = [event for event in record.pending if not places.CONCERNED.isdisjoint(event.payload.get("changes") or ())]
         if concerned:
             noted = places.look_up(tx, record)
             for event in concerned:
                 event.payload[STAMP] = {**event.payload.get(STAMP, {}), "places": noted}
+        return bool(concerned)
 
     def write(self, tx: Tx) -> None:
         """Write what changed; called once, at the end of a transaction."""
@@ -187,16 +217,6 @@ def _set_timer(tx: Tx, ticket_id: int, cycle: Cycle, owed: Sequence[tuple[int, T
 def timer_name(cycle: Cycle) -> str:
     """The name of a clock's timer: the policy, and the part where there is one."""
     return f"{cycle.clock}/{cycle.part}" if cycle.part else cycle.clock
-
-
-def _advanced(record: Record, standing: Standing, agreement: Agreement, judge: Judge) -> tuple[Standing, dict[Key, Cycle]]:
-    """The standing after a ticket's pending events, and the cycles that they change."""
-    touched: dict[Key, Cycle] = {}
-    told = [(to_micros(event.at), event.kind, event.actor, event.payload) for event in record.pending]
-    for moment in moments(told, _facts(record)):
-        standing, cycles = advance(agreement, judge, standing, moment)
-        touched.update({cycle.key: cycle for cycle in cycles})
-    return standing, touched
 
 
 def _kept(tx: Tx, keeper: Keeper) -> Kept:

@@ -54,8 +54,9 @@ def advance(agreement: Agreement, judge: Judge, standing: Standing, moment: Mome
         step.forget()
     if step.standing is standing:
         return standing, []
-    last_at = standing.last_at if moment.kind == THRESHOLD_REACHED else moment.at  # that changes no clock
-    return replace(step.standing, last_at=last_at), step.touched
+    if moment.kind == THRESHOLD_REACHED:  # that changes no clock
+        return step.standing, step.touched
+    return replace(step.standing, last_at=moment.at), step.touched
 
 
 def _noted(standing: Standing, stamp: Mapping[str, Any]) -> Standing:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from itsm.people.access import SYSTEM, Channel
@@ -72,6 +73,7 @@ def together(desk: Desk, channel: Channel, answer: Answer, prepare: Prepare) -> 
             here = [row for row in rows if row.ticket_id in found]
             taken = timers.take_all(tx.session, here)
             prepare(tx, found.values())
+            tx.session.hold_back(("tickets", "ticket_events"), partial(records.catch_up, tx))
             for row in here:
                 if row.id in taken:
                     _answer_one(tx, found[row.ticket_id], row, answer)

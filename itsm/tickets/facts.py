@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from itsm.people.models import User
 from itsm.platform.database import Prepared
-from itsm.tickets import records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Link, Ticket, Watcher
 from itsm.tickets.records import Record
@@ -60,8 +59,6 @@ _WATCHERS = Prepared(
 
 def gather(tx: Tx, record: Record, needs: frozenset[Fact]) -> dict[str, Any]:
     """The facts named by `needs`, as keyword arguments for `Record.case`."""
-    if needs:
-        records.catch_up(tx)
     return {fact.value: tx.desk.facts[fact](tx, record) for fact in needs}
 
 

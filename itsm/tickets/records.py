@@ -372,8 +372,9 @@ def save_many(tx: Tx, changed: Iterable[Record]) -> None:
 def catch_up(tx: Tx) -> None:
     """Write what a batch has done so far, for somebody is about to ask about more than the ticket at hand."""
     if tx.unwritten:
-        save_many(tx, tx.unwritten.values())
+        finished = list(tx.unwritten.values())
         tx.unwritten.clear()
+        save_many(tx, finished)
 
 
 def observe(tx: Tx, record: Record) -> None:

@@ -38,6 +38,14 @@ _BLOCK = 64  # bytes that SHA-256 works on at a time
 
 _EVENTS, _CHECKPOINTS = table(TicketEvent), table(AuditCheckpoint)
 _HORIZON = Prepared(sa.select(sa.func.max(_EVENTS.c.id).label("last")))
+_QUIET_MOMENT = "; ".join(
+    [
+        f"SET LOCAL lock_timeout = {LOCK_PATIENCE_MS}",
+        "LOCK TABLE ticket_events IN SHARE MODE",
+        "SELECT coalesce(max(id), 0) FROM ticket_events",
+        "COMMIT",
+    ]
+)
 _LINKS = Prepared(
     sa.select(_EVENTS.c.id, sa.cast(_EVENTS.c.link, sa.LargeBinary).label("link"))
     .where(_EVENTS.c.id > sa.bindparam("after"), _EVENTS.c.id <= sa.bindparam("until"))
@@ -53,7 +61,6 @@ _ADD = Prepared(
         at=sa.bindparam("at", type_=Instant),
     )
     .on_conflict_do_nothing(index_elements=["id"])
-    .inline()
 )
 
 
@@ -128,17 +135,17 @@ def checkpoint(database: Database, key: bytes, clock: Clock) -> Checkpoint | Non
 
     Raises `DeskError` `busy` when writers do not pause for it in time; the next checkpoint then covers the same events.
     """
-    horizon = database.retrying(lambda: _horizon(database))
+    until = database.retrying(lambda: _horizon(database))
     with database.session(write=False) as session:
         previous = latest(session) or BEFORE_THE_FIRST
-    if horizon <= previous.last_event_id:
+    if until <= previous.last_event_id:
         return None
     digest = Digest()
-    for row in links(database, previous.last_event_id, horizon):
+    for row in links(database, previous.last_event_id, until):
         digest.add(row.id, row.link)
     now = clock.now()
-    numbers = (previous.id + 1, to_micros(now), horizon, digest.events)
-    made = Checkpoint(numbers[0], now, horizon, digest.events, mark(key, previous.mark, numbers, digest.value()))
+    numbers = (previous.id + 1, to_micros(now), until, digest.events)
+    made = Checkpoint(numbers[0], now, until, digest.events, mark(key, previous.mark, numbers, digest.value()))
     with database.session() as session:
         # SQLite lets one writer in at a time, so this answers there; its trigger against REPLACE refuses before ON CONFLICT.
         if (latest(session) or BEFORE_THE_FIRST).id != previous.id:
@@ -165,17 +172,22 @@ def links(database: Database, after: int, until: int) -> Iterator[Any]:
         after = rows[-1].id
 
 
-def _horizon(database: Database) -> int:
-    """The id of an event below which nothing will be written any more.
+def horizon(session: Session) -> int:
+    """The id of the last event; below it nothing will be written any more.
 
     PostgreSQL gives out ids before it commits: a higher one may be seen before a lower one is. So for a moment no writer may be
-    under way there. SQLite never has more than one.
+    under way there. That moment is the server's own: however long we stand still, it lets the writers go on. SQLite never has
+    more than one.
     """
-    with database.session() as session:
-        if session.is_postgresql:
-            session.script(f"SET LOCAL lock_timeout = {LOCK_PATIENCE_MS}")
-            session.script("LOCK TABLE ticket_events IN SHARE MODE")
+    if not session.is_postgresql:
         return session.one(_HORIZON).last or 0
+    ((last,),) = session.at_once(_QUIET_MOMENT)
+    return int(last)
+
+
+def _horizon(database: Database) -> int:
+    with database.session() as session:
+        return horizon(session)
 
 
 def _hmac(key: bytes, message: bytes) -> bytes:

@@ -72,16 +72,6 @@ def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
     assert keys(database) == []
 
 
-def test_rows_stream_while_other_statements_run(database: Database) -> None:
-    with database.session() as session:
-        session.run_many(ADD, [{"key": f"org{number:04}", "name": ""} for number in range(2500)])
-        seen = 0
-        for row, again in zip(session.stream(KEYS), session.stream(KEYS), strict=True):
-            assert row == again
-            seen += session.run(RENAME, of=row.key, name="seen") if row.id % 500 == 0 else 1
-    assert seen == 2500
-
-
 def test_a_database_that_is_down_is_said_to_be_unavailable_with_a_time_to_come_back(tmp_path: Path) -> None:
     for url in (f"sqlite:///{tmp_path}/nowhere/desk.db", "postgresql://nobody@127.0.0.1:9/desk"):
         with pytest.raises(DeskError) as refusal:
