@@ -42,7 +42,7 @@ from itsm.delivery.endpoints import FILE as WEBHOOKS
 from itsm.delivery.endpoints import Endpoint, Endpoints
 from itsm.delivery.relay import Relay
 from itsm.people import roles
-from itsm.people.access import Channel, Roles
+from itsm.people.access import SYSTEM, Channel, Roles
 from itsm.platform import migrate
 from itsm.platform.database import Database
 from itsm.platform.errors import DeskError, Kind
@@ -56,7 +56,7 @@ from itsm.sla.agreements import Agreements, Read
 from itsm.sla.escalation import Ladders
 from itsm.sla.keeping import Keeper
 from itsm.sla.ladders import Ladder
-from itsm.tickets import due, effects, facts, nearby
+from itsm.tickets import due, effects, facts, nearby, publishing, records
 from itsm.tickets.desk import Desk, Processes
 from itsm.workflow import calendars, locations
 from itsm.workflow.case import Fact
@@ -76,6 +76,15 @@ class Service:
     desk: Desk
     sweeper: Sweeper
     relay: Relay
+
+    def warm_up(self) -> None:
+        """Compile the workflows and read the promises that are current, as the first command to need them would: that one holds
+        SQLite's only write meanwhile. Raises `DeskError` where the database is not to be had.
+        """
+        with self.desk.reading(SYSTEM) as tx:
+            for version in publishing.current(tx):
+                records.process_of(tx, version.id)
+            self.desk.part(Keeper).agreements.current(tx.session)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ def demo(wiring: Wiring, fresh: bool, seed_only: bool) -> None:
 def start_clock(service: Any) -> Wakeup:
     """The wake-up: sweeper and relay look each second, the log gets its checkpoint each minute, old answers go hourly.
 
-    Before the first look the machine's clock is compared with the database's; a database that is not there yet is waited for.
+    Before the first look the machine's clock is compared with the database's, and what that look needs is read; a database that
+    is not there yet is waited for.
     """
     from itsm.platform import idempotency
     from itsm.platform.errors import DeskError
@@ -88,9 +89,9 @@ def start_clock(service: Any) -> Wakeup:
             idempotency.purge(session, desk.clock.now())
 
     comparing = comparison(service)
-    for job in comparing:
+    for prepare in (*(job.do for job in comparing), service.warm_up):
         with suppress(DeskError):
-            job.do()
+            prepare()
     wakeup = Wakeup(
         [
             *comparing,
@@ -125,6 +126,7 @@ def run_web(wiring: Wiring, settings: Settings, workers: int, threads: int, *, w
 
     service = wiring.build(settings)
     application = wiring.create_app(service)
+    service.warm_up()
     service.desk.database.dispose()
     gc.collect()
     gc.freeze()  # else the first collection in each worker writes to every object, and nothing is shared any more
