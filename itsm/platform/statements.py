@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import PoolProxiedConnection
 
+from itsm.platform import bulk
+
 
 class Prepared:
     """A statement compiled once per kind of database.
@@ -43,6 +45,7 @@ class _Compiled:
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql: str = compiled.string
         self.tables = frozenset(part.name for part in sa.sql.visitors.iterate(statement) if isinstance(part, sa.Table))
+        self.widened = bulk.widen(self.sql, _types(compiled, dialect)) if dialect.name == "postgresql" else None
         self._defaults: dict[str, Any] = dict(compiled.params)
         self._positions: list[str] | None = compiled.positiontup
         self._binders = [
@@ -77,6 +80,15 @@ class _Compiled:
                 values[index] = process(values[index])
             rows.append(self._row._make(values))
         return rows
+
+
+def _types(compiled: Any, dialect: Dialect) -> dict[str, str]:
+    """The SQL types of the parameters, as far as they are known."""
+    return {
+        name: dialect.type_compiler_instance.process(bind.type)
+        for bind, name in compiled.bind_names.items()
+        if not isinstance(bind.type, sa.types.NullType)
+    }
 
 
 class Session:
@@ -130,11 +142,16 @@ class Session:
         return int(self._cursor.rowcount)
 
     def run_many(self, statement: Prepared, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Execute once per row, in one round trip where the driver can; the number of rows touched in all."""
+        """Execute for each row, in one round trip where that can be; the number of rows touched in all.
+
+        No two of the rows may be about the same row of the table: it is not said which of them would come first.
+        """
         compiled = self._compiled(statement)
         bound = [compiled.bind(row) for row in rows]
         if len(bound) == 1:
             self._execute(compiled.sql, bound[0])
+        elif bound and compiled.widened is not None and (arrays := compiled.widened.parameters(bound)) is not None:
+            self._execute(compiled.widened.sql, arrays)
         elif bound:
             if self._count:
                 self._count(compiled.sql)
