@@ -13,8 +13,8 @@ import psycopg
 from itsm.people.access import Channel
 from itsm.platform.database import Database, sqlite_driver
 from itsm.platform.time import FrozenClock, SystemClock
-from itsm.tickets import commands
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import commands, opening
+from itsm.tickets.opening import NewTicket
 from tests.service import a_service, actor
 
 SEEDS = 100
@@ -40,7 +40,7 @@ def fill(database: Database, tickets: int) -> None:
         rare = f" {RARE}" if number == 0 else ""
         with desk.transaction(requesters[number % 3], Channel.API) as tx:
             fields = {"urgency": ("critical", "high", "medium", "low")[number % 4]}
-            record = commands.create(
+            record = opening.create(
                 tx, NewTicket("incident", f"Screen number {number} stays black{rare}", "Since this morning.", fields)
             )
         with desk.transaction(agent, Channel.API) as tx:

@@ -31,9 +31,9 @@ from itsm.platform.schema import Instant
 from itsm.platform.time import FrozenClock, SystemClock, to_micros
 from itsm.platform.work import Timer
 from itsm.sla.moments import THRESHOLD_REACHED
-from itsm.tickets import commands
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import opening
 from itsm.tickets.models import TicketEvent
+from itsm.tickets.opening import NewTicket
 from tests import world
 from tests.service import actor
 from tests.sla.sweeping import a_desk, a_promise, notify
@@ -80,7 +80,7 @@ def answered_per_second(database: Database, armed: int, due: int = DUE) -> Rate:
     for _ in range(fill.SEEDS // 50):
         with service.desk.transaction(actor(service.desk, "ra1"), Channel.API) as tx:
             for number in range(50):
-                commands.create(tx, NewTicket("incident", f"Screen {number} stays black"))
+                opening.create(tx, NewTicket("incident", f"Screen {number} stays black"))
     fill.multiply(database, due)
     run_scripts(database, [*_clocks_for(database, due), _far_away(database, armed, to_micros(clock.now())), "ANALYZE"])
     rates = []

@@ -29,6 +29,7 @@ from itsm.assignment.table import Table
 from itsm.catalog import handlers as catalog
 from itsm.catalog import recurrences
 from itsm.changes import handlers as change_calendar
+from itsm.changes import projection as change_projection
 from itsm.changes import reading as change_calendars
 from itsm.changes import standard as standard_changes
 from itsm.changes.authority import Authority
@@ -48,6 +49,7 @@ from itsm.platform.database import Database
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.settings import Settings
 from itsm.platform.skew import ReferenceClock
+from itsm.platform.statements import compile_all
 from itsm.platform.sweeper import Sweeper
 from itsm.platform.time import Clock, SystemClock
 from itsm.sla import escalation, escalation_reading, sources
@@ -56,7 +58,7 @@ from itsm.sla.agreements import Agreements, Read
 from itsm.sla.escalation import Ladders
 from itsm.sla.keeping import Keeper
 from itsm.sla.ladders import Ladder
-from itsm.tickets import due, effects, facts, nearby, publishing, records
+from itsm.tickets import due, effects, facts, loading, nearby, publishing
 from itsm.tickets.desk import Desk, Processes
 from itsm.workflow import calendars, locations
 from itsm.workflow.case import Fact
@@ -78,12 +80,13 @@ class Service:
     relay: Relay
 
     def warm_up(self) -> None:
-        """Compile the workflows and read the promises that are current, as the first command to need them would: that one holds
-        SQLite's only write meanwhile. Raises `DeskError` where the database is not to be had.
+        """Compile the statements and the current workflows, and read the current promises: the first command to need them would
+        do so while it holds SQLite's only write. Raises `DeskError` where the database is not to be had.
         """
+        compile_all(self.desk.database.dialect)
         with self.desk.reading(SYSTEM) as tx:
             for version in publishing.current(tx):
-                records.process_of(tx, version.id)
+                loading.process_of(tx, version.id)
             self.desk.part(Keeper).agreements.current(tx.session)
 
 
@@ -177,7 +180,7 @@ def assemble(
         },
         subscribers=(catalog.answer, approving.keep_up, assigning.answer, change_calendar.tell_override),
         guards=(change_calendar.guard, standard_changes.guard),
-        observers=(keeper, change_calendar.observe),
+        observers=(keeper, change_projection.observe),
         preparers=(keeper.prepare,),
         listeners=(departures.heard,),
         parts={

@@ -25,7 +25,7 @@ from itsm.sla import measure, proving
 from itsm.sla.handlers import STALE
 from itsm.sla.keeping import Keeper
 from itsm.sla.moments import THRESHOLD_REACHED
-from itsm.sla.replay import Find, Told, derive
+from itsm.sla.replay import Find, LoggedEvent, derive
 from itsm.tickets import audit, projection
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent
@@ -121,7 +121,8 @@ def _judge_ticket(verdict: Verdict, find: Find, ticket: int, rows: Sequence[Any]
     story = [each for _, each in told]
     derived = derive(find, story)
     for cycle in derived.cycles.values():
-        owed = measure.outstanding(find(cycle.version)[0], replace(cycle, reached=()), derived.standing.quiet_until)
+        quiet_until = derived.standing.quiet_until
+        owed = measure.outstanding(find(cycle.version)[0], replace(cycle, reached=()), quiet_until, quiet_until)
         verdict.expected.update((ticket, *cycle.key, threshold.label) for at, threshold in owed if at <= now)
     answers = [
         Answer(event, _threshold(ticket, payload), datetime.fromisoformat(payload["due"]), from_micros(at))
@@ -136,7 +137,7 @@ def _threshold(ticket: int, payload: Mapping[str, Any]) -> Threshold:
     return ticket, payload["clock"], payload["part"], payload["cycle"], payload["threshold"]
 
 
-def _said(find: Find, story: Sequence[Told], number: str) -> Iterator[str]:
+def _said(find: Find, story: Sequence[LoggedEvent], number: str) -> Iterator[str]:
     """The keys of the messages that the answers in a story call for."""
     for place, (at, kind, _, payload) in enumerate(story):
         if kind != THRESHOLD_REACHED or "left_alone" in payload:
@@ -157,7 +158,7 @@ TOLD = {"25%": ("ra1",), "50%": ("l1",), "75%": ("au1",), "due": ("po1",)}
 """Who is told of each threshold in `promises.yaml`."""
 
 
-def _known_since(find: Find, story: Sequence[Told], place: int) -> int:
+def _known_since(find: Find, story: Sequence[LoggedEvent], place: int) -> int:
     """When the clocks of a ticket had last changed before the command that wrote this event of its story."""
     while place > 0 and story[place - 1][0] == story[place][0]:
         place -= 1

@@ -31,8 +31,8 @@ from itsm.platform.time import Clock, from_micros
 from itsm.platform.timers import LEASE
 from itsm.platform.work import Timer
 from itsm.sla.agreements import publish
-from itsm.tickets import commands
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import commands, opening
+from itsm.tickets.opening import NewTicket
 from tests import service as people
 
 PROMISES = Path(__file__).with_name("promises.yaml")
@@ -102,7 +102,7 @@ class Office:
 
     def _create(self, count: int, urgency: str) -> list[str]:
         with self.desk.transaction(self._requester, Channel.API) as tx:
-            made = [commands.create(tx, NewTicket("incident", "Screen", "Black.", {"urgency": urgency})) for _ in range(count)]
+            made = [opening.create(tx, NewTicket("incident", "Screen", "Black.", {"urgency": urgency})) for _ in range(count)]
         return [record.number for record in made]
 
     def _fire(self, number: str, trigger: str, **fields: Any) -> None:

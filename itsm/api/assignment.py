@@ -19,7 +19,6 @@ from itsm.tickets.desk import Tx
 
 assignment = Resource("Assignment", "Where tickets go by the routing table, who gets them, and turning an assignment down.")
 
-LONGEST_REASON = 500
 _KEEPS = tuple(keep.value for keep in Keep)
 
 
@@ -50,7 +49,7 @@ class RejectionForm(Form):
 
     makes = NewRejection
 
-    reason = Text("Why, for whoever has it next.", LONGEST_REASON, required=True)
+    reason = Text("Why, for whoever has it next.", commands.LONGEST_REASON, required=True)
 
 
 class PassedShape(Shape):

@@ -13,7 +13,8 @@ from itsm.api.change_shapes import AHEAD
 from itsm.api.forms import Form, Text
 from itsm.api.routing import PREFIX, Answer, Media, Resource
 from itsm.api.shapes import Shape, instant, many, text, whole
-from itsm.changes import commands, feed, queries, sessions
+from itsm.changes import feeds as store
+from itsm.changes import freezes, ics, meeting_queries, queries
 from itsm.changes.rules import Period
 from itsm.people.access import Scope
 from itsm.people.tokens import actor_by_login
@@ -65,7 +66,7 @@ class GivenShape(FeedShape):
 @subscriptions.get("/changes/feeds", policy=SIGNED_IN, answers={200: FeedsShape()})
 def feeds(tx: Tx) -> Answer:
     """List the caller's subscriptions to the change calendar."""
-    rows = queries.feeds(tx)
+    rows = store.mine(tx)
     return Answer({"items": [{"id": row.id, "label": row.label, "created_at": row.created_at} for row in rows]})
 
 
@@ -75,7 +76,7 @@ def subscribe(tx: Tx, body: FeedBody) -> Answer:
 
     It is told once; the desk keeps a digest only. 409 `too_many_feeds` after 20.
     """
-    given = commands.subscribe(tx, body.label)
+    given = store.subscribe(tx, body.label)
     path = f"{PREFIX}/changes/calendar.ics?key={given.key}"
     return Answer({"id": given.id, "label": given.label, "created_at": tx.now, "path": path}, 201)
 
@@ -83,7 +84,7 @@ def subscribe(tx: Tx, body: FeedBody) -> Answer:
 @subscriptions.delete("/changes/feeds/{feed_id}", policy=SIGNED_IN, answers={204: None})
 def unsubscribe(tx: Tx, feed_id: int) -> Answer:
     """Revoke one of the caller's subscriptions; its address leads nowhere from now on."""
-    commands.unsubscribe(tx, feed_id)
+    store.unsubscribe(tx, feed_id)
     return Answer(status=204)
 
 
@@ -105,10 +106,10 @@ def subscribed(desk: Desk) -> Answer:
     """
     keys = request.args.getlist("key")
     with desk.reading(NOBODY) as tx:
-        login = commands.subscriber(tx, keys[0] if len(keys) == 1 else "")
+        login = store.subscriber(tx, keys[0] if len(keys) == 1 else "")
         tx.actor = actor_by_login(tx.session, login, desk.roles)
         period = Period(tx.now - BEHIND, tx.now + AHEAD)
-        content = feed.calendar(
-            queries.schedule(tx, period), queries.declared(tx, period), tx.now, sessions.between(tx, period)
+        content = ics.calendar(
+            queries.schedule(tx, period), freezes.declared(tx, period), tx.now, meeting_queries.between(tx, period)
         )
-    return Answer(content, media_type=feed.MEDIA_TYPE)
+    return Answer(content, media_type=ics.MEDIA_TYPE)

@@ -10,8 +10,8 @@ from itsm.api.auth import may
 from itsm.api.change_shapes import FreezeShape, Moment, told_freeze
 from itsm.api.forms import Form, Text
 from itsm.api.routing import Answer, Resource
-from itsm.changes import commands
-from itsm.changes.commands import NewFreeze
+from itsm.changes import freezes as store
+from itsm.changes.freezes import NewFreeze
 from itsm.people.access import Permission
 from itsm.tickets.desk import Tx
 
@@ -47,11 +47,11 @@ def freeze(tx: Tx, body: NewFreeze) -> Answer:
 
     From now on nothing is scheduled into it or begun in it; what is scheduled there already stays, and cannot be begun.
     """
-    return Answer(told_freeze(commands.declare(tx, body)), 201)
+    return Answer(told_freeze(store.declare(tx, body)), 201)
 
 
 @freezes.delete("/changes/freezes/{freeze_id}", policy=FREEZES, answers={204: None})
 def lift(tx: Tx, freeze_id: int) -> Answer:
     """End a freeze that was declared by the API. Those of the configuration are ended there."""
-    commands.lift(tx, freeze_id)
+    store.lift(tx, freeze_id)
     return Answer(status=204)

@@ -9,11 +9,11 @@ from typing import Any
 from marshmallow import fields
 
 from itsm.api.auth import SIGNED_IN, may
-from itsm.api.change_shapes import LONGEST, Moment, span
+from itsm.api.change_shapes import Moment, asked_period, span
 from itsm.api.forms import Form, Text, words
 from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, instant, many, open_object, text, whole
-from itsm.changes import assessing, queries
+from itsm.changes import assessing
 from itsm.changes import figures as outcomes
 from itsm.changes.assessing import Kept
 from itsm.changes.figures import By, Figure
@@ -150,7 +150,7 @@ class FiguresShape(Shape):
 def figures(tx: Tx, query: FiguresQuery) -> Answer:
     """Read how the changes that the caller sees have ended, and the change failure rate."""
     end = query.end or tx.now
-    period = queries.asked_period(query.start or end - timedelta(days=365), end, LONGEST)
+    period = asked_period(query.start or end - timedelta(days=365), end)
     items = [_figure(each) for each in outcomes.figures(tx, period, By(query.by))]
     return Answer({**span(period), "items": items})
 

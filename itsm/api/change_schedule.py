@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from itsm.api.auth import SIGNED_IN
-from itsm.api.change_shapes import AHEAD, LONGEST, FreezeShape, Length, Moment, span, told_freeze
+from itsm.api.change_shapes import AHEAD, FreezeShape, Length, Moment, asked_period, span, told_freeze
 from itsm.api.forms import Form, Text, WholeNumber
 from itsm.api.representation import address
 from itsm.api.routing import PREFIX, Answer, Resource
 from itsm.api.shapes import Shape, addresses, flag, instant, many, text, texts
-from itsm.changes import queries
-from itsm.changes.queries import Conflict, Declared, Entry
+from itsm.changes import conflicts as planning
+from itsm.changes import freezes, queries
+from itsm.changes.conflicts import Conflict
+from itsm.changes.queries import Entry
 from itsm.tickets.desk import Tx
 
 calendar = Resource("Change calendar", "What is scheduled, in whose way, and where there is room.")
@@ -72,10 +74,10 @@ def schedule(tx: Tx, query: ScheduleQuery) -> Answer:
     It has the changes that the caller sees whose window shares an instant with the period, and every freeze in it.
     """
     start = query.start or tx.now
-    period = queries.asked_period(start, query.end or start + AHEAD, LONGEST)
+    period = asked_period(start, query.end or start + AHEAD)
     items = [_entry(each) for each in queries.schedule(tx, period, query.service, query.ci)]
-    freezes = [told_freeze(each) for each in queries.declared(tx, period)]
-    return Answer({"starts_at": period.start, "ends_at": period.end, "items": items, "freezes": freezes})
+    frozen = [told_freeze(each) for each in freezes.declared(tx, period)]
+    return Answer({"starts_at": period.start, "ends_at": period.end, "items": items, "freezes": frozen})
 
 
 class ConflictShape(Shape):
@@ -108,14 +110,12 @@ def conflicts(tx: Tx, number: str) -> Answer:
 
     A change that the caller does not see is told without number and title. 409 `no_window` if this one has no window yet.
     """
-    verdict = queries.verdict(tx, queries.change(tx, number))
-    if verdict is None:
-        raise queries.no_window()
+    verdict = planning.verdict(tx, queries.change(tx, number))
     body = {
         "starts_at": verdict.period.start,
         "ends_at": verdict.period.end,
         "conflicts": [_conflict(each) for each in verdict.conflicts],
-        "freezes": [told_freeze(Declared(each, None, None)) for each in verdict.freezes],
+        "freezes": [told_freeze(each) for each in verdict.freezes],
         "outside": verdict.outside,
         "clear": not (verdict.conflicts or verdict.freezes or verdict.outside),
     }
@@ -138,7 +138,7 @@ class SlotsForm(Form):
 
     duration = Length("How long the change takes, as ISO 8601 writes it.", required=True)
     after = Moment("Not before; now, unless given.", load_default=None)
-    limit = WholeNumber("How many at most.", 1, queries.MOST_SLOTS, in_query=True, load_default=5)
+    limit = WholeNumber("How many at most.", 1, planning.MOST_SLOTS, in_query=True, load_default=5)
 
 
 class SlotShape(Shape):
@@ -163,7 +163,7 @@ def slots(tx: Tx, number: str, query: SlotsQuery) -> Answer:
     """
     record = queries.change(tx, number)
     after = max(query.after or tx.now, tx.now)
-    found = queries.free_slots(tx, record, query.duration, after, query.limit)
+    found = planning.free_slots(tx, record, query.duration, after, query.limit)
     return Answer({"items": [span(each) for each in found]})
 
 

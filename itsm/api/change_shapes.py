@@ -9,8 +9,9 @@ from marshmallow import fields
 
 from itsm.api.forms import Fault, fault, within_reach, words
 from itsm.api.shapes import Shape, instant, text, texts
-from itsm.changes.queries import Declared
+from itsm.changes.freezes import Declared
 from itsm.changes.rules import Period
+from itsm.platform.errors import FieldError, invalid
 from itsm.worktime.duration import Duration, DurationError
 
 LONGEST: Final = timedelta(days=400)
@@ -58,6 +59,15 @@ class FreezeShape(Shape):
     spares = texts("The types of change that it does not hold for.")
     declared_by = text("The login of who declared it; null for one of the configuration.", optional=True)
     declared_at = instant("When it was declared.", optional=True)
+
+
+def asked_period(start: datetime, end: datetime) -> Period:
+    """A period that somebody asks about. Raises `invalid_input`, by pointer, if it is reversed or too long."""
+    if end <= start:
+        raise invalid(FieldError("/to", "reversed_period", "This period ends before it begins."))
+    if end - start > LONGEST:
+        raise invalid(FieldError("/to", "too_long", f"This period is longer than {LONGEST.days} days."))
+    return Period(start, end)
 
 
 def span(period: Period) -> dict[str, datetime]:

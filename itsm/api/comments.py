@@ -11,11 +11,12 @@ from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, instant, text, whole
 from itsm.tickets import commands
 from itsm.tickets.desk import Tx
+from itsm.workflow.builtin_actions import Visibility
 from itsm.workflow.values import MARKDOWN_MAX
 
 comments = Resource("Comments", "What people write on tickets, for everyone or for staff.")
 
-VISIBILITIES = (commands.PUBLIC, commands.INTERNAL)
+VISIBILITIES = (Visibility.PUBLIC, Visibility.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True)

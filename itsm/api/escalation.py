@@ -65,7 +65,10 @@ class RunShape(Shape):
     ladder = text("The ladder's name.", example="standard")
     title = text("The same for people.")
     run = whole("Which run: the number of the event with which it began.")
-    state = text("`running`, `unanswered` at its end, `acknowledged`, or `over` because the ticket was resolved or closed.")
+    state = text(
+        "`running`, `unanswered` at its end, `acknowledged`, `over` because the ticket was resolved or closed, or `abandoned`"
+        " because its ladder is gone."
+    )
     started_at = instant("When it began.")
     steps = many(StepTakenShape, "The steps that were taken, the first first.")
     next = fields.Nested(StepToComeShape, required=True, allow_none=True, metadata={"description": "Null when none comes."})

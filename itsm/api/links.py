@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from flask import request
+
+from itsm.api import paging
 from itsm.api.auth import SIGNED_IN
 from itsm.api.forms import Form, Text
+from itsm.api.paging import PageForm, PageQuery
 from itsm.api.representation import address
 from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, category, flag, many, text, whole
-from itsm.tickets import commands, queries
+from itsm.tickets import queries
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
+from itsm.tickets.links import link, unlink
 
 links = Resource("Links", "Ties between tickets.")
 
@@ -40,7 +45,7 @@ class LinkShape(Shape):
 
     id = whole("Which tie.")
     kind = text("What the ticket is to the other.", example="caused_by")
-    own = flag("Whether it was said from this end, where it can be taken back.")
+    own = flag("Whether it is kept as it reads from here: what blocks is, what is blocked is not.")
     number = text("The other ticket.")
     type = text("Its type.")
     title = text("Its title.")
@@ -52,24 +57,28 @@ class LinksShape(Shape):
     """The ties of a ticket to those that the caller sees."""
 
     items = many(LinkShape)
+    next = paging.next_field()
 
 
-@links.get("/tickets/{number}/links", policy=SIGNED_IN, answers={200: LinksShape()})
-def find(tx: Tx, number: str) -> Answer:
-    """List the ties of a ticket to those that the caller sees."""
-    return Answer({"items": [asdict(tie) for tie in queries.ties(tx, queries.ticket(tx, number))]})
+@links.get("/tickets/{number}/links", policy=SIGNED_IN, query=PageForm(), answers={200: LinksShape()})
+def find(tx: Tx, query: PageQuery, number: str) -> Answer:
+    """List the ties of a ticket to those that the caller sees, the oldest first."""
+    record = queries.ticket(tx, number)
+    asked = ["links", record.id]
+    found = queries.ties(tx, record, paging.after(tx, asked, query, 0), query.limit + 1)
+    page, more = paging.cut(tx, asked, found, query.limit, lambda tie: tie.id)
+    return Answer({"items": [asdict(tie) for tie in page], "next": more}, headers=paging.next_link(request, more))
 
 
 @links.post("/tickets/{number}/links", policy=SIGNED_IN, body=LinkForm(), answers={201: LinkShape()})
 def tie(tx: Tx, number: str, body: NewLink) -> Answer:
     """Tie a ticket to another. Both must be visible to the caller."""
-    record, link_id = commands.link(tx, number, body.kind, body.number)
-    made = next(each for each in queries.ties(tx, record) if each.id == link_id)
-    return Answer(asdict(made), 201, {"Location": f"{address(number)}/links"})
+    record, link_id = link(tx, number, body.kind, body.number)
+    return Answer(asdict(queries.tie(tx, record, link_id)), 201, {"Location": f"{address(number)}/links"})
 
 
 @links.delete("/tickets/{number}/links/{link_id}", policy=SIGNED_IN, answers={204: None})
 def untie(tx: Tx, number: str, link_id: int) -> Answer:
-    """Take back a tie that was made from this ticket. Both tickets' stories keep that it was there."""
-    commands.unlink(tx, number, link_id)
+    """Take back a tie, from either of its ends. Both tickets' stories keep that it was there."""
+    unlink(tx, number, link_id)
     return Answer(None, 204)

@@ -12,9 +12,9 @@ from itsm.api.auth import SIGNED_IN, may
 from itsm.api.meeting_shapes import MeetingShape, MeetingsShape
 from itsm.api.representation import address
 from itsm.api.routing import PREFIX, Answer, Media, Resource
-from itsm.changes import agenda, feed, meetings, minutes, sessions, voting
+from itsm.changes import agenda, ics, meeting_queries, meetings, minutes, voting
+from itsm.changes.board import Ballot, Head, Item, Named, Sitting
 from itsm.changes.meetings import NewMeeting
-from itsm.changes.sessions import Ballot, Head, Item, Named, Sitting
 from itsm.people.access import Permission
 from itsm.tickets.desk import Tx
 
@@ -35,7 +35,7 @@ def find(tx: Tx, query: shapes.MeetingsQuery) -> Answer:
     """
     asked = ["meetings", query.status]
     after = None if query.cursor is None else paging.unseal(tx, asked, query.cursor)
-    found, place = sessions.find(tx, query.status, query.limit, after)
+    found, place = meeting_queries.find(tx, query.status, query.limit, after)
     cursor = None if place is None else paging.seal(tx, asked, place)
     return Answer({"items": [_head(each) for each in found], "next": cursor}, headers=paging.next_link(request, cursor))
 
@@ -159,17 +159,17 @@ def close(tx: Tx, meeting_id: int) -> Answer:
 @board.get(_ONE + "/minutes", policy=SIGNED_IN, answers={200: Media("text/markdown")})
 def put_down(tx: Tx, meeting_id: int) -> Answer:
     """Read the minutes as Markdown: attendance, agenda, votes, outcomes and notes; a draft until the meeting is closed."""
-    return Answer(minutes.text(sessions.read(tx, meeting_id)).encode(), media_type=MARKDOWN)
+    return Answer(minutes.text(meeting_queries.read(tx, meeting_id)).encode(), media_type=MARKDOWN)
 
 
 @board.get(_ONE + "/calendar.ics", policy=SIGNED_IN, answers={200: Media("text/calendar")})
 def invitation(tx: Tx, meeting_id: int) -> Answer:
     """Read a meeting as iCalendar (RFC 5545), its agenda in the description."""
-    return Answer(feed.invitation(sessions.read(tx, meeting_id), tx.now), media_type=feed.MEDIA_TYPE)
+    return Answer(ics.invitation(meeting_queries.read(tx, meeting_id), tx.now), media_type=ics.MEDIA_TYPE)
 
 
 def _read(tx: Tx, meeting_id: int) -> dict[str, Any]:
-    return _sitting(sessions.read(tx, meeting_id))
+    return _sitting(meeting_queries.read(tx, meeting_id))
 
 
 def _address(meeting_id: int) -> str:

@@ -10,8 +10,10 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -19,7 +21,7 @@ from flask import Request
 from marshmallow import fields
 
 from itsm.api import forms
-from itsm.api.forms import Text, WholeNumber
+from itsm.api.forms import Form, Text, WholeNumber
 from itsm.api.shapes import text
 from itsm.platform.time import from_micros, to_micros
 from itsm.tickets.desk import Tx
@@ -27,6 +29,8 @@ from itsm.tickets.desk import Tx
 DEFAULT: Final = 25
 MOST: Final = 100
 _MARK_BYTES: Final = 16
+
+_Row = TypeVar("_Row")
 
 
 def limit_field(default: int = DEFAULT) -> WholeNumber:
@@ -42,6 +46,39 @@ def cursor_field() -> Text:
 def next_field() -> fields.String:
     """The cursor in an answer."""
     return text("The cursor of the next page; null on the last.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Which page of a list that nothing filters."""
+
+    limit: int
+    cursor: str | None
+
+
+class PageForm(Form):
+    """Which page of a list that nothing filters."""
+
+    makes = PageQuery
+
+    limit = limit_field(default=MOST)
+    cursor = cursor_field()
+
+
+def cut(
+    tx: Tx, question: object, found: Sequence[_Row], limit: int, place: Callable[[_Row], Any]
+) -> tuple[Sequence[_Row], str | None]:
+    """A page out of rows of which one more was read than it holds, and the cursor of the page after it.
+
+    `place` is what the rows are in order of.
+    """
+    page = found[:limit]
+    return page, seal(tx, question, (place(page[-1]),)) if len(found) > limit else None
+
+
+def after(tx: Tx, question: object, query: PageQuery, beginning: Any) -> Any:
+    """What the page comes after: `beginning` for the first. Raises `DeskError` (`invalid_input`) for a foreign cursor."""
+    return beginning if query.cursor is None else unseal(tx, question, query.cursor)[0]
 
 
 def seal(tx: Tx, question: object, place: tuple[Any, ...]) -> str:

@@ -17,7 +17,8 @@ from itsm.api.routing import PREFIX, Answer
 from itsm.api.shapes import Shape, category, instant, open_object, text, whole
 from itsm.tickets import queries
 from itsm.tickets.desk import Tx
-from itsm.tickets.records import Record, encode
+from itsm.tickets.records import Record
+from itsm.tickets.saving import encode
 from itsm.tickets.visibility import sees_internal
 from itsm.workflow.engine import Process
 

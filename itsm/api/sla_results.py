@@ -14,7 +14,7 @@ from itsm.api.sla_shapes import ResultsShape
 from itsm.people.access import Permission
 from itsm.sla import queries, showing
 from itsm.sla import results as outcomes
-from itsm.sla.results import MOST_MONTHS, Noted, Results
+from itsm.sla.results import MOST_MONTHS, By, Noted, Results
 from itsm.tickets.desk import Tx
 from itsm.worktime import zones
 
@@ -30,6 +30,7 @@ class ResultsQuery:
     from_: str | None
     to: str | None
     clock: str | None
+    by: str | None
 
 
 class ResultsForm(Form):
@@ -40,6 +41,7 @@ class ResultsForm(Form):
     from_ = Text("The first month; eleven before the last unless given.", pattern=_MONTH, data_key="from", load_default=None)
     to = Text("The last month; the present one unless given.", pattern=_MONTH, load_default=None)
     clock = Text("Only of this policy.", load_default=None)
+    by = Text("Parted by what the tickets have now; a clock per group by its group.", choices=tuple(By), load_default=None)
 
 
 @counted.get("/sla/results", policy=may(Permission.READ_ALL), query=ResultsForm(), answers={200: ResultsShape()})
@@ -55,7 +57,7 @@ def results(tx: Tx, query: ResultsQuery) -> Answer:
         message = f"From the first month to the last there are 1 to {MOST_MONTHS}."
         raise forms.refusal("/from", "invalid_value", message)
     bounds = [zones.parse_local(f"{month}-01", zone) for month in [*months, _month(_ordinal(last) + 1)]]
-    report = outcomes.count(tx, bounds, query.clock)
+    report = outcomes.count(tx, bounds, query.clock, None if query.by is None else By(query.by))
     names = dict(zip(bounds, months, strict=False))
     return Answer(
         {
@@ -84,6 +86,7 @@ def _result(one: Results, month: str) -> dict[str, Any]:
         "clock": one.clock,
         "kind": one.kind,
         "month": month,
+        "of": one.of,
         "met": one.met,
         "missed": one.missed,
         "cancelled": one.cancelled,

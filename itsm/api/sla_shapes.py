@@ -208,6 +208,9 @@ class ResultShape(Shape):
     clock = text("The name of the policy.")
     kind = text("`sla`, `ola` or `uc`.")
     month = text("The month.", example="2026-03")
+    of = text(
+        "The group, service, organisation or priority; null where there is none, or the count is not parted.", optional=True
+    )
     met = whole("How many were met.")
     missed = whole("How many were missed, those that were excused among them.")
     cancelled = whole("How many ended without a result.")

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from itsm.api import representation
+from flask import request
+
+from itsm.api import paging, representation
 from itsm.api.auth import SIGNED_IN, may
 from itsm.api.forms import Form, Text, Values
+from itsm.api.paging import PageForm, PageQuery
 from itsm.api.representation import TicketShape
 from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, many
 from itsm.people.access import Permission
-from itsm.tickets import commands, queries
+from itsm.tickets import opening, queries
 from itsm.tickets.desk import Tx
 from itsm.workflow.builtin import LONGEST
 
@@ -43,17 +46,22 @@ class TasksShape(Shape):
     """The work tasks of a ticket."""
 
     items = many(TicketShape)
+    next = paging.next_field()
 
 
-@tasks.get("/tickets/{number}/tasks", policy=SIGNED_IN, answers={200: TasksShape()})
-def find(tx: Tx, number: str) -> Answer:
-    """List the work tasks of a ticket that the caller sees."""
-    found = queries.tasks(tx, queries.ticket(tx, number))
-    visible = queries.visible_fields_of_many(tx, found)
-    return Answer({"items": [representation.ticket(tx, task, seen) for task, seen in zip(found, visible, strict=True)]})
+@tasks.get("/tickets/{number}/tasks", policy=SIGNED_IN, query=PageForm(), answers={200: TasksShape()})
+def find(tx: Tx, query: PageQuery, number: str) -> Answer:
+    """List the work tasks of a ticket that the caller sees, the oldest first."""
+    record = queries.ticket(tx, number)
+    asked = ["tasks", record.id]
+    found = queries.tasks(tx, record, paging.after(tx, asked, query, 0), query.limit + 1)
+    page, more = paging.cut(tx, asked, found, query.limit, lambda task: task.id)
+    visible = queries.visible_fields_of_many(tx, page)
+    items = [representation.ticket(tx, task, seen) for task, seen in zip(page, visible, strict=True)]
+    return Answer({"items": items, "next": more}, headers=paging.next_link(request, more))
 
 
 @tasks.post("/tickets/{number}/tasks", policy=may(Permission.WORK), body=TaskForm(), answers={201: TicketShape()}, etag=True)
 def add(tx: Tx, number: str, body: NewTask) -> Answer:
     """Open a work task under a ticket."""
-    return representation.created(tx, commands.add_task(tx, number, body.title, body.description, body.fields))
+    return representation.created(tx, opening.add_task(tx, number, body.title, body.description, body.fields))

@@ -16,10 +16,10 @@ from itsm.api.representation import TicketShape
 from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import CATEGORIES, Shape, many
 from itsm.people.access import Permission
-from itsm.tickets import commands, listing, queries, search
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import commands, listing, opening, queries, search
 from itsm.tickets.desk import Tx
 from itsm.tickets.listing import Key, Question
+from itsm.tickets.opening import NewTicket
 from itsm.workflow.builtin import LONGEST
 
 tickets = Resource("Tickets", "Tickets of every kind: incidents, requests, problems, changes, tasks.")
@@ -155,7 +155,7 @@ def create(tx: Tx, body: NewTicket) -> Answer:
     Its requester is the caller, unless staff open it for somebody else. Which fields it takes, and what they default to, its
     workflow says.
     """
-    return representation.created(tx, commands.create(tx, body))
+    return representation.created(tx, opening.create(tx, body))
 
 
 @tickets.get("/tickets", policy=SIGNED_IN, query=ListForm(), answers={200: TicketPageShape()})

@@ -14,7 +14,7 @@ from itsm.api.routing import Answer, Resource
 from itsm.api.shapes import Shape, flag, many, open_object, text
 from itsm.api.tickets import seen
 from itsm.platform.errors import DeskError
-from itsm.tickets import commands, facts, guarding, queries
+from itsm.tickets import commands, facts, guarding, queries, rights
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
 from itsm.workflow.case import Offer
@@ -98,7 +98,7 @@ def fire(tx: Tx, number: str, body: Move, versions: frozenset[int] | None) -> An
 def _barred(tx: Tx, record: Record) -> list[dict[str, str]]:
     """Why the caller may do nothing at all to this ticket."""
     try:
-        commands.may_touch(tx, record)
+        rights.may_touch(tx, record)
     except DeskError as error:
         return [{"code": error.code, "message": error.detail}]
     return []

@@ -12,7 +12,7 @@ from itsm.api.routing import PREFIX, Answer, Media, Resource
 from itsm.api.shapes import Shape, addresses, category, flag, instant, many, now_and_then, open_object, text, texts, whole
 from itsm.people.access import Permission
 from itsm.platform.errors import not_found
-from itsm.tickets import publishing, records
+from itsm.tickets import loading, publishing
 from itsm.tickets.desk import Tx
 from itsm.tickets.publishing import Version
 from itsm.workflow import language, values
@@ -177,7 +177,7 @@ def examine(tx: Tx, body: Draft) -> Answer:
     vocabulary = tx.desk.vocabulary
     workflow, findings = language.load(body.source, SOURCE, vocabulary)
     if workflow is not None:
-        others = {version.name: records.process_of(tx, version.id).workflow for version in publishing.current(tx)}
+        others = {version.name: loading.process_of(tx, version.id).workflow for version in publishing.current(tx)}
         findings = [*findings, *check({**others, workflow.name: workflow}, vocabulary, only=workflow.name)]
     return Answer({"findings": [_finding(finding) for finding in findings]})
 
@@ -192,7 +192,7 @@ def _one(tx: Tx, name: str, digest: str | None) -> Version:
 
 
 def _picture(tx: Tx, version: Version) -> Answer:
-    drawn = _drawn(records.process_of(tx, version.id))
+    drawn = _drawn(loading.process_of(tx, version.id))
     return Answer(drawn, headers={"Content-Security-Policy": PICTURE_POLICY}, media_type=PICTURE)
 
 
@@ -216,7 +216,7 @@ def _version(version: Version) -> dict[str, Any]:
 
 
 def _definition(tx: Tx, version: Version) -> dict[str, Any]:
-    workflow = records.process_of(tx, version.id).workflow
+    workflow = loading.process_of(tx, version.id).workflow
     return {
         **_version(version),
         "description": workflow.description,

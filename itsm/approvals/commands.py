@@ -18,7 +18,8 @@ from itsm.approvals.policy import Book, Policy, Verdict
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid, not_found
-from itsm.tickets import moves, records
+from itsm.platform.words import spoken
+from itsm.tickets import loading, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
@@ -89,7 +90,7 @@ def decide(tx: Tx, approval_id: int, decision: str, comment: str | None) -> Reco
         round_ = next(each for each in rounds.every(tx, record.id) if each.round == found.round)
     question = next(each for each in round_.questions if each.id == approval_id)
     voter = _voter(tx, record, round_, question)
-    if decision == REJECT and not (comment and comment.strip()):
+    if decision == REJECT and spoken(comment) is None:
         message = "A rejection needs a comment."
         raise invalid(FieldError("/comment", "comment_required", message), detail=message)
     closed = record.category == Category.CLOSED or not round_.is_open or question.stage != round_.stage
@@ -150,7 +151,7 @@ def _answered(round_: Round, stage: int) -> set[int | None]:
 
 def _sighted(tx: Tx, number: str, approval_id: int) -> Record:
     try:
-        return records.load(tx, number)
+        return loading.load(tx, number)
     except DeskError as unseen:  # must not tell the number of a ticket that the actor may not see
         raise not_found("approval", str(approval_id)) from unseen
 

@@ -26,7 +26,8 @@ from itsm.platform.database import Prepared
 from itsm.platform.schema import table
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Reader
-from itsm.tickets.records import Record, encode
+from itsm.tickets.records import Record
+from itsm.tickets.saving import encode
 from itsm.workflow.case import Deciders
 
 _ROUNDS, _APPROVALS, _READERS = table(ApprovalRound), table(Approval), table(Reader)
@@ -153,9 +154,7 @@ class Known:
 
 def known(tx: Tx) -> Known:
     """What this transaction knows of rounds."""
-    found = tx.cache.setdefault(Known, Known())
-    assert isinstance(found, Known)
-    return found
+    return tx.known(Known)
 
 
 def beside(record: Record) -> tuple[int | None, ...]:

@@ -19,7 +19,6 @@ from itsm.platform.timers import NewTimer
 from itsm.tickets import alarms, clockwork, effects, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.records import Record
-from itsm.workflow.case import Effect
 from itsm.worktime.duration import Duration
 
 KIND: Final = "approval"
@@ -188,7 +187,7 @@ def disarm(tx: Tx, record: Record) -> None:
 
 def tell(tx: Tx, record: Record, logins: Iterable[str]) -> None:
     """Tell people that their decision is awaited."""
-    _notify(tx, record, REQUESTED_TEMPLATE, logins)
+    effects.tell(tx, record, REQUESTED_TEMPLATE, logins)
 
 
 def remind(tx: Tx, record: Record, round_: Round) -> None:
@@ -200,9 +199,4 @@ def remind(tx: Tx, record: Record, round_: Round) -> None:
     asked = sorted({*awaited, *others})
     payload = {"round": round_.round, "stage": round_.policy.stages[round_.stage].name, "asked": asked}
     records.append(tx, record, "approval_reminded", payload, internal=True)
-    _notify(tx, record, REMINDER_TEMPLATE, asked)
-
-
-def _notify(tx: Tx, record: Record, template: str, logins: Iterable[str]) -> None:
-    to = [{"user": login} for login in logins]
-    effects.notify(tx, record, Effect("notify", {"to": to, "template": template}))
+    effects.tell(tx, record, REMINDER_TEMPLATE, asked)

@@ -23,7 +23,8 @@ from itsm.assignment.table import Table
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
-from itsm.tickets import commands, moves, records, references
+from itsm.platform.words import reasoned
+from itsm.tickets import loading, moves, records, references, rights
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
@@ -33,6 +34,8 @@ from itsm.workflow.definition import Category
 ROUTED: Final = "routed"
 PASSED_ON: Final = "passed_on"
 NOBODY: Final = "nobody_available"
+
+LONGEST_REASON: Final = 500
 
 _OVER: Final = frozenset({Category.RESOLVED.value, Category.CLOSED.value})
 _STORY = Prepared(
@@ -51,9 +54,9 @@ def route(tx: Tx, number: str, keep: Keep) -> Record:
     Raises `DeskError`: `not_found`, `forbidden`, `read_only`; `already_over` for a ticket that is resolved or closed;
     `not_routed` where the table has nothing to add; and what the workflow refuses, every reason at once.
     """
-    record = records.load(tx, number)
+    record = loading.load(tx, number)
     require(tx.actor, Permission.WORK)
-    commands.may_contribute(tx, record)
+    rights.may_contribute(tx, record)
     _refuse_if_over(record)
     if not routed(tx, record, keep):
         raise DeskError(Kind.CONFLICT, "not_routed", f"The table leaves {number} where it is.")
@@ -154,14 +157,15 @@ class Course:
 def reject(tx: Tx, number: str, reason: str) -> Record:
     """Turn an assignment of one's own down; the ticket passes to the next, or in the end to the lead.
 
-    Raises `DeskError`: `not_found`, `not_assigned` for anybody but the assignee, `already_over`, and what the workflow refuses.
+    Raises `DeskError`: `not_found`, `not_assigned` for anybody but the assignee, `already_over`, `invalid_input` without a
+    reason, and what the workflow refuses.
     """
-    record = records.load(tx, number)
-    commands.may_touch(tx, record)
+    record = loading.load(tx, number)
+    rights.may_touch(tx, record)
     if record.values.get("assignee") != tx.actor.login:
         raise DeskError(Kind.FORBIDDEN, "not_assigned", f"{number} is not assigned to you.")
     _refuse_if_over(record)
-    pass_on(tx, record, {"because": "rejected", "reason": reason})
+    pass_on(tx, record, {"because": "rejected", "reason": reasoned(reason, LONGEST_REASON)})
     moves.settle(tx, record)
     return record
 

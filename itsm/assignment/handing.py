@@ -17,7 +17,7 @@ from itsm.platform.timers import NewTimer
 from itsm.tickets import alarms, clockwork, effects, facts, guarding, moves, records
 from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.records import Record
-from itsm.workflow.case import Effect, Refusal
+from itsm.workflow.case import Refusal
 from itsm.workflow.definition import Action, Position
 
 KIND: Final = "assignment"
@@ -70,7 +70,7 @@ def give(tx: Tx, record: Record, hand: Hand, kind: str, why: Mapping[str, Any]) 
 def tell(tx: Tx, record: Record, team: Team, to: Candidate) -> None:
     """Tell somebody that a ticket is his now, if the group has words for that."""
     if team.tell is not None:
-        effects.notify(tx, record, Effect("notify", {"to": {"user": to.login}, "template": team.tell}))
+        effects.tell(tx, record, team.tell, [to.login])
 
 
 def watch(tx: Tx, record: Record, team: Team, to: Candidate) -> None:

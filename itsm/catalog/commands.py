@@ -27,10 +27,10 @@ from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import FieldError, invalid
 from itsm.platform.schema import table
-from itsm.tickets import attachments, commands
+from itsm.tickets import attachments, opening
 from itsm.tickets.attachments import Kept
-from itsm.tickets.commands import NewTicket
 from itsm.tickets.desk import Tx
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from itsm.workflow.builtin import LONGEST
 from itsm.workflow.case import Value
@@ -116,7 +116,7 @@ def order(
     found = []
     for placing in judge(tx, key, answers, requested_for):
         tx.cache[Placing] = replace(placing, recurrence=recurrence)
-        found.append(commands.create(tx, as_ticket(tx, placing)))
+        found.append(opening.create(tx, as_ticket(tx, placing)))
     return found
 
 

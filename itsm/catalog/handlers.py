@@ -28,11 +28,12 @@ from itsm.catalog.standing import add_items, as_plan, planned
 from itsm.people.access import Channel
 from itsm.platform.database import Prepared
 from itsm.platform.schema import table
-from itsm.tickets import attachments, commands, facts, records, references
-from itsm.tickets.commands import PUBLIC, NewTicket
+from itsm.tickets import attachments, facts, opening, records, references
 from itsm.tickets.desk import Happened, Tx
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from itsm.workflow.builtin import LONGEST
+from itsm.workflow.builtin_actions import Visibility
 from itsm.workflow.case import Effect, Value
 from itsm.workflow.definition import Category, FieldType
 
@@ -166,7 +167,7 @@ def keep(tx: Tx, record: Record, placing: Placing) -> None:
     if placing.parts:
         _pin(tx, record, placing.parts)
     for file, kept in placing.files.items():
-        attachments.adopt(tx, record, kept, PUBLIC)
+        attachments.adopt(tx, record, kept, Visibility.PUBLIC)
         tx.session.run(_GIVE, file=file, ticket=record.id)
 
 
@@ -236,7 +237,7 @@ def _go_on(tx: Tx, record: Record, tasks: list[Planned], known: _Fresh | None = 
     work = [key for key in ready if key in item.tasks]
     groups = [rules.said(item.tasks[key].group, known.variables) for key in work]
     references.read_ahead(tx, [group for group in groups if isinstance(group, str)])
-    begun = commands.open_all(desk, [_task(tx, item.tasks[key], known.variables) for key in work], record) if work else []
+    begun = opening.open_all(desk, [_task(tx, item.tasks[key], known.variables) for key in work], record) if work else []
     if len(work) < len(ready):
         parts = [key for key in ready if key in item.parts]
         begun += _order_items(desk, record, known, parts)
@@ -260,7 +261,7 @@ def _order_items(tx: Tx, record: Record, known: _Fresh, keys: list[str]) -> list
         title = rules.said(part.title, known.variables)
         new = replace(as_ticket(tx, placing), requester=None, opened_by=order.ordered_by_id)  # the requester is the parent's
         tx.cache[Placing] = placing
-        found.append(commands.open_under(tx, replace(new, title=str(title)[: LONGEST["title"]]) if title else new, record))
+        found.append(opening.open_under(tx, replace(new, title=str(title)[: LONGEST["title"]]) if title else new, record))
     return found
 
 

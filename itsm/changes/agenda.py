@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from itsm.changes import board, meetings, queries
 from itsm.changes.models import AgendaItem, BoardVote, ChangeMeeting, ChangeSchedule
-from itsm.changes.rules import AUTHORISATION, CHANGE, RISK
+from itsm.changes.rules import AUTHORISATION, CHANGE, RISK, TYPE
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid, not_found
 from itsm.platform.schema import Instant, table
@@ -155,7 +155,7 @@ def gather(tx: Tx, meeting_id: int, question: Question | None) -> None:
 
 def _answers(row: Any, question: Question) -> bool:
     asked = (
-        (question.types, row.fields.get("change_type")),
+        (question.types, row.fields.get(TYPE)),
         (question.risks, row.fields.get(RISK)),
         (question.services, row.service),
     )

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from itsm.changes import queries, risk
 from itsm.changes.models import ChangeOutcome, ChangeRisk
 from itsm.changes.risk import Guide, Level, Past, Reason, Rule
-from itsm.changes.rules import FAILURES, MODEL, RISK
+from itsm.changes.rules import CAUSED_BY, FAILURES, MODEL, RISK
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import invalid
 from itsm.platform.schema import Instant, table
-from itsm.tickets import commands, records
+from itsm.tickets import commands, records, saving
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Link
 from itsm.tickets.records import Record
@@ -28,8 +28,6 @@ from itsm.workflow.situation import Situation
 
 ASSESSED: Final = "risk_assessed"
 """The event that tells of an assessment."""
-
-CAUSED_BY: Final = "caused_by"
 
 _CAUSED = sa.select(Link.id).where(Link.target_id == ChangeOutcome.ticket_id, Link.kind == CAUSED_BY).exists()
 _FAILED = sa.or_(*(ChangeOutcome.outcome == word for word in FAILURES), _CAUSED)
@@ -85,7 +83,7 @@ def assess(tx: Tx, number: str, answers: Mapping[str, str]) -> Kept:
     record = commands.edit(tx, number, {RISK: found.level.value}, None)
     reasons = [{"judge": each.judge, "level": each.level.value, "why": each.why} for each in found.reasons]
     records.append(tx, record, ASSESSED, {"level": found.level.value, "score": found.score, "reasons": reasons})
-    records.save(tx, record)
+    saving.save(tx, record)
     kept = Kept(found.level, found.score, dict(answers), found.reasons, tx.actor.login, tx.now)
     tx.session.run(
         _KEEP,

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from itsm.changes.models import ChangeOutcome
-from itsm.changes.rules import FAILURES, Period
+from itsm.changes.rules import CAUSED_BY, FAILURES, Period
 from itsm.platform.database import Prepared
 from itsm.platform.schema import Instant
 from itsm.services.models import Service
@@ -52,7 +52,7 @@ class Figure:
 _INCIDENTS = (
     sa.select(sa.func.count())
     .select_from(Link)
-    .where(Link.target_id == ChangeOutcome.ticket_id, Link.kind == "caused_by")
+    .where(Link.target_id == ChangeOutcome.ticket_id, Link.kind == CAUSED_BY)
     .correlate(ChangeOutcome)
     .scalar_subquery()
 )

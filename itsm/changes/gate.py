@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from itsm.changes import queries, rules
+from itsm.changes import freezes, queries, rules
 from itsm.changes.rules import (
     ASSESSMENT,
     AUTHORISATION,
@@ -23,6 +23,7 @@ from itsm.changes.rules import (
     SCHEDULED,
     UNDER_WAY,
     Book,
+    Freeze,
     Period,
 )
 from itsm.platform.database import Prepared
@@ -31,7 +32,7 @@ from itsm.platform.time import rfc3339
 from itsm.services import queries as things
 from itsm.services.models import ConfigurationItem, Service
 from itsm.services.rules import Node, Sort
-from itsm.tickets import records
+from itsm.tickets import loading
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
@@ -102,9 +103,9 @@ def ask(tx: Tx, change: str | None, service: str | None, item: str | None) -> Ru
     for node in nodes:
         things.thing(tx.session, tx.actor, node)
     rows = tx.session.all(_OPEN[sight(tx.actor)], service=service, item=item, **parameters(tx.actor))
-    found = [_on_change(tx, records.load(tx, row.number, lock=False)) for row in rows]
+    found = [_on_change(tx, loading.load(tx, row.number, lock=False)) for row in rows]
     if not found:
-        frozen = _frozen(tx, nodes, "")
+        frozen = [_frozen(each.freeze) for each in freezes.holding(tx, _now(tx), nodes, "")]
         return Ruling(Answer.REFUSED, None, ("No change of it is open.", *frozen))
     return min(found, key=lambda ruling: list(Answer).index(ruling.answer))
 
@@ -116,7 +117,7 @@ def _on_change(tx: Tx, record: Record) -> Ruling:
         return Ruling(Answer.REFUSED, record.number, (f"It is in the state {record.state}: nothing more is to be done.",))
     if record.state == SCHEDULED:
         return _scheduled(tx, record)
-    emergency = record.state == AUTHORISED and record.values.get("change_type") == "emergency"
+    emergency = record.state == AUTHORISED and rules.type_of(record.values) == "emergency"
     if emergency:
         return _unless_frozen(tx, record, _now(tx), "It is an authorised emergency.")
     return Ruling(
@@ -125,7 +126,7 @@ def _on_change(tx: Tx, record: Record) -> Ruling:
 
 
 def _scheduled(tx: Tx, record: Record) -> Ruling:
-    window = queries.window_of(record.values)
+    window = rules.window_of(record.values)
     if window is None:
         return Ruling(Answer.WAIT, record.number, ("It has no window.",), _whom(tx, record))
     if tx.now < window.start:
@@ -138,20 +139,17 @@ def _scheduled(tx: Tx, record: Record) -> Ruling:
 
 
 def _unless_frozen(tx: Tx, record: Record, period: Period, why: str) -> Ruling:
-    nodes, type_ = queries.nodes_of(record.values), str(record.values.get("change_type") or "")
-    passed = queries.overridden(tx, record, period)
-    freezes = queries.freezes_on(tx, period, queries.touched_services(tx, nodes), type_)
-    reasons = [f"Frozen from {each.period}: {each.reason}" for each in freezes if each.key not in passed]
+    nodes, type_ = rules.nodes_of(record.values), rules.type_of(record.values)
+    passed = freezes.overridden(tx, record, period)
+    reasons = [_frozen(each.freeze) for each in freezes.holding(tx, period, nodes, type_) if each.freeze.key not in passed]
     groups = rules.outside(rules.windows_for(tx.desk.part(Book).windows, nodes, type_), period)
     missed = [group[0].title for group in groups if not passed.intersection(window.key for window in group)]
     reasons += [f"This is outside the maintenance window “{title}”." for title in missed]
     return Ruling(Answer.REFUSED if reasons else Answer.APPROVED, record.number, tuple(reasons) or (why,))
 
 
-def _frozen(tx: Tx, nodes: frozenset[Node], type_: str) -> list[str]:
-    period = _now(tx)
-    freezes = queries.freezes_on(tx, period, queries.touched_services(tx, nodes), type_)
-    return [f"Frozen from {each.period}: {each.reason}" for each in freezes]
+def _frozen(freeze: Freeze) -> str:
+    return f"Frozen from {freeze.period}: {freeze.reason}"
 
 
 def _whom(tx: Tx, record: Record) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from itsm.changes import board, minutes, seats, sessions
+from itsm.changes import board, meeting_queries, minutes, seats
 from itsm.changes.board import Status
 from itsm.changes.models import AgendaItem, BoardVote, ChangeMeeting, MeetingNote
 from itsm.changes.seats import Invited
@@ -140,7 +140,7 @@ def attend(tx: Tx, meeting_id: int, logins: Iterable[str]) -> None:
 
 def note(tx: Tx, meeting_id: int, body: str) -> None:
     """Add a note to the minutes; after the closing it stands beside them. Raises `not_found`, `forbidden`, `too_many_notes`."""
-    lead(tx, sessions.row(tx, meeting_id, lock=True))
+    lead(tx, meeting_queries.row(tx, meeting_id, lock=True))
     if tx.session.one(_COUNT, meeting=meeting_id).n >= MOST_NOTES:
         raise DeskError(Kind.CONFLICT, "too_many_notes", f"A meeting has {MOST_NOTES} notes at most.")
     tx.session.run(_NOTE, meeting=meeting_id, body=body, author=tx.actor.login, at=tx.now)
@@ -158,7 +158,7 @@ def close(tx: Tx, meeting_id: int) -> None:
     if tx.session.first(_UNDECIDED, meeting=meeting_id) is not None:
         message = "There are changes that were voted on and have no outcome; the chair says one, or defers them."
         raise DeskError(Kind.CONFLICT, "undecided", message)
-    content = minutes.put_down(sessions.read(tx.as_system(tx.channel), meeting_id)) | {"status": Status.HELD.value}
+    content = minutes.put_down(meeting_queries.read(tx.as_system(tx.channel), meeting_id)) | {"status": Status.HELD.value}
     digest = minutes.digest(content)
     tx.session.run(_CLOSE, meeting=meeting_id, content=content, sum=digest, actor=tx.actor.login, now=tx.now)
     people.tell(tx.session, tx.now, tx.actor.login, "meeting_closed", {"meeting": meeting_id, "sha256": digest})
@@ -166,7 +166,7 @@ def close(tx: Tx, meeting_id: int) -> None:
 
 def led(tx: Tx, meeting_id: int) -> Any:
     """The row of a planned meeting that the actor may lead, locked. Raises `not_found`, `forbidden`, `meeting_closed`."""
-    meeting = sessions.row(tx, meeting_id, lock=True)
+    meeting = meeting_queries.row(tx, meeting_id, lock=True)
     lead(tx, meeting)
     refuse_unless_planned(meeting)
     return meeting

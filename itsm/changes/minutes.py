@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from itsm.changes.board import Status, Vote
-from itsm.changes.sessions import Ballot, Item, Named, Note, Present, Sitting
+from itsm.changes.board import Ballot, Item, Named, Note, Present, Sitting, Status, Vote
 from itsm.platform.time import rfc3339
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
@@ -41,27 +40,6 @@ def put_down(sitting: Sitting) -> dict[str, Any]:
 def digest(content: Mapping[str, Any]) -> str:
     """The SHA-256 of what was put down, as hexadecimal digits: of its JSON with sorted keys and no blanks."""
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def text(sitting: Sitting) -> str:
-    """The minutes as Markdown for whoever read the meeting: of a closed one as they were put down, and what was added."""
-    content = put_down(sitting) if sitting.kept is None else sitting.kept
-    seen = {each.ticket_id for each in sitting.items if each.number is not None}
-    lines = [f"# {_plain(content['title'])}", "", _line_of_meeting(content), ""]
-    lines += ["## Attendance", "", *_attendance(content), "", "## Agenda", "", *_agenda(content["items"], seen)]
-    lines += _notes("Notes", content["notes"])
-    lines += _notes("Added after the closing", [_note(each) for each in sitting.notes[len(content["notes"]) :]])
-    return "\n".join([*lines, _end(sitting), ""])
-
-
-def _end(sitting: Sitting) -> str:
-    head = sitting.head
-    if head.status is Status.HELD and head.closed_at is not None:
-        return f"Closed by {_plain(head.closed_by or '')}, {rfc3339(head.closed_at)}. SHA-256 {head.digest}."
-    return "The meeting was cancelled." if head.status is Status.CANCELLED else "Draft: the meeting is not closed."
-
-
-# What is kept
 
 
 def _named(one: Named) -> dict[str, str]:
@@ -110,7 +88,22 @@ def _moment(instant: datetime | None) -> str | None:
     return None if instant is None else rfc3339(instant)
 
 
-# The text
+def text(sitting: Sitting) -> str:
+    """The minutes as Markdown for whoever read the meeting: of a closed one as they were put down, and what was added."""
+    content = put_down(sitting) if sitting.kept is None else sitting.kept
+    seen = {each.ticket_id for each in sitting.items if each.number is not None}
+    lines = [f"# {_plain(content['title'])}", "", _line_of_meeting(content), ""]
+    lines += ["## Attendance", "", *_attendance(content), "", "## Agenda", "", *_agenda(content["items"], seen)]
+    lines += _notes("Notes", content["notes"])
+    lines += _notes("Added after the closing", [_note(each) for each in sitting.notes[len(content["notes"]) :]])
+    return "\n".join([*lines, _end(sitting), ""])
+
+
+def _end(sitting: Sitting) -> str:
+    head = sitting.head
+    if head.status is Status.HELD and head.closed_at is not None:
+        return f"Closed by {_plain(head.closed_by or '')}, {rfc3339(head.closed_at)}. SHA-256 {head.digest}."
+    return "The meeting was cancelled." if head.status is Status.CANCELLED else "Draft: the meeting is not closed."
 
 
 def _line_of_meeting(content: Mapping[str, Any]) -> str:

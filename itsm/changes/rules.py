@@ -1,4 +1,4 @@
-"""What a change calendar knows without asking anybody: freezes, maintenance windows, overlaps, free stretches of time.
+"""What a change calendar knows without asking anybody: freezes, maintenance windows, overlaps.
 
 All periods are half open, `start ≤ t < end`: a window that ends at six and one that begins at six do not touch. Pure; whoever
 asks brings the freezes, windows and scheduled changes along.
@@ -6,14 +6,14 @@ asks brings the freezes, windows and scheduled changes along.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from itsm.platform.time import from_micros, rfc3339, to_micros
-from itsm.services.rules import Node
+from itsm.platform.time import rfc3339, to_micros
+from itsm.services.rules import Node, Sort
 from itsm.workflow.case import Value
 from itsm.worktime.calendar import Calendar
 
@@ -27,16 +27,19 @@ SCHEDULED, UNDER_WAY, CANCELLED = "scheduled", "implementation", "cancelled"
 START, END, OVERRIDE = "planned_start", "planned_end", "schedule_override"
 """Fields of a change that say when it is to take place, and why it may do so in spite of the calendar."""
 
-OUTCOME, MODEL, RISK = "outcome", "standard_model", "risk"
-"""Fields of a change that say how it ended, which standard model it follows, and how risky it is."""
+TYPE, OUTCOME, MODEL, RISK = "change_type", "outcome", "standard_model", "risk"
+"""Fields of a change that say of which type it is, how it ended, which standard model it follows, and how risky it is."""
 
 FAILURES: Final = ("failed", "backed_out")
 """Outcomes that count as failures."""
 
+CAUSED_BY: Final = "caused_by"
+"""The kind of link by which an incident is counted against a change."""
+
 INSTANT: Final = timedelta(microseconds=1)
 """The shortest period there is; how the present moment is asked about."""
 
-WHAT_COUNTS: Final = frozenset({START, END, "service", "ci", "change_type"})
+WHAT_COUNTS: Final = frozenset({START, END, "service", "ci", TYPE})
 """Fields on which the calendar's word rests: when one changes, it is asked again."""
 
 
@@ -135,7 +138,23 @@ class Book:
     models: Mapping[str, Model] = field(default_factory=dict)
 
 
-# Maintenance windows
+def nodes_of(values: Mapping[str, Value]) -> frozenset[Node]:
+    """The service and the configuration item that a change names."""
+    named = ((Sort.SERVICE, values.get("service")), (Sort.ITEM, values.get("ci")))
+    return frozenset(Node(sort, key) for sort, key in named if isinstance(key, str))
+
+
+def window_of(values: Mapping[str, Value]) -> Period | None:
+    """The window that a change is planned for, if it has one that is not reversed."""
+    start, end = values.get(START), values.get(END)
+    if isinstance(start, datetime) and isinstance(end, datetime) and start < end:
+        return Period(start, end)
+    return None
+
+
+def type_of(values: Mapping[str, Value]) -> str:
+    """The type of a change (`normal`, `standard`, `emergency`); empty while it has none."""
+    return str(values.get(TYPE) or "")
 
 
 def windows_for(
@@ -150,9 +169,6 @@ def windows_for(
 def outside(groups: Iterable[Sequence[MaintenanceWindow]], period: Period) -> list[Sequence[MaintenanceWindow]]:
     """Of windows by thing, those none of which has room for the whole period."""
     return [group for group in groups if not any(window.allows(period) for window in group)]
-
-
-# Conflicts
 
 
 class Cause(StrEnum):
@@ -191,78 +207,9 @@ def causes(plan: Plan, other: Planned) -> tuple[Cause, ...]:
         return ()
     same = plan.nodes & other.nodes
     found = {
-        Cause.SAME_ITEM: any(node.sort == "item" for node in same),
-        Cause.SAME_SERVICE: any(node.sort == "service" for node in same),
+        Cause.SAME_ITEM: any(node.sort is Sort.ITEM for node in same),
+        Cause.SAME_SERVICE: any(node.sort is Sort.SERVICE for node in same),
         Cause.DEPENDENT: not same and any(node in plan.ties for node in other.nodes),
         Cause.SAME_IMPLEMENTER: plan.implementer is not None and plan.implementer == other.implementer,
     }
     return tuple(cause for cause, holds in found.items() if holds)
-
-
-# Free slots
-
-
-def open_stretches(groups: Sequence[Sequence[MaintenanceWindow]], search: Search, within: Period) -> list[Period]:
-    """When a change may take place at all: in the windows of everything it is about, else in the hours of `search`."""
-    calendars = [[window.calendar for window in group] for group in groups] or [[search.calendar]]
-    stretches = [within]
-    for each in calendars:
-        stretches = list(intersect(stretches, united(opened for calendar in each for opened in _opened(calendar, within))))
-    return stretches
-
-
-def _opened(calendar: Calendar, within: Period) -> list[Period]:
-    stretches = calendar.open_between(to_micros(within.start), to_micros(within.end))
-    return [Period(from_micros(start), from_micros(end)) for start, end in stretches]
-
-
-def united(periods: Iterable[Period]) -> list[Period]:
-    """The same instants in as few periods as there can be, in order."""
-    found: list[Period] = []
-    for period in sorted(periods):
-        if found and period.start <= found[-1].end:
-            found[-1] = Period(found[-1].start, max(found[-1].end, period.end))
-        else:
-            found.append(period)
-    return found
-
-
-def intersect(some: Iterable[Period], others: Sequence[Period]) -> Iterator[Period]:
-    """The instants in both, in the order of the first."""
-    for one in some:
-        for other in others:
-            start, end = max(one.start, other.start), min(one.end, other.end)
-            if start < end:
-                yield Period(start, end)
-
-
-def without(some: Iterable[Period], taken: Iterable[Period]) -> Iterator[Period]:
-    """The instants of the first that are in none of the others."""
-    busy = united(taken)
-    for one in some:
-        start = one.start
-        for other in busy:
-            if other.end <= start or other.start >= one.end:
-                continue
-            if start < other.start:
-                yield Period(start, other.start)
-            start = max(start, other.end)
-        if start < one.end:
-            yield Period(start, one.end)
-
-
-def slots(free: Iterable[Period], length: timedelta, step: timedelta, most: int) -> list[Period]:
-    """The first places of a length in free stretches, each beginning on the grid of `step`; one a stretch."""
-    found: list[Period] = []
-    for stretch in free:
-        start = _on_grid(stretch.start, step)
-        if start + length <= stretch.end:
-            found.append(Period(start, start + length))
-            if len(found) == most:
-                break
-    return found
-
-
-def _on_grid(instant: datetime, step: timedelta) -> datetime:
-    past = (instant - datetime(1970, 1, 1, tzinfo=UTC)) % step
-    return instant if not past else instant + step - past

@@ -14,17 +14,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from itsm.changes import figures
+from itsm.changes import figures, rules
 from itsm.changes.figures import By, Figure
 from itsm.changes.models import ModelApproval
-from itsm.changes.rules import AUTHORISED, CHANGE, DRAFT, MODEL, Book, Model, Period
+from itsm.changes.rules import AUTHORISED, CHANGE, DRAFT, MODEL, TYPE, Book, Model, Period
 from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind, not_found
 from itsm.platform.schema import table
-from itsm.tickets import commands, records
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import opening, records, saving
 from itsm.tickets.desk import Intent, Tx
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from itsm.workflow.case import Reason, Value, Why
 
@@ -124,11 +124,11 @@ def create(tx: Tx, name: str, title: str | None, service: str | None, item: str 
     model = find(tx, name)
     if (name, model.version) not in _approved(tx):
         raise DeskError(Kind.CONFLICT, "not_approved", f"This version of the model {name} is not approved, or no longer.")
-    laid: Mapping[str, Value] = {**model.fields, "change_type": STANDARD, MODEL: name}
+    laid: Mapping[str, Value] = {**model.fields, TYPE: STANDARD, MODEL: name}
     new = NewTicket(CHANGE, title or model.title, model.description, service=service, ci=item, laid=laid)
-    record = commands.create(tx, new)
+    record = opening.create(tx, new)
     records.append(tx, record, FROM_MODEL, {"model": name, "version": model.version})
-    records.save(tx, record)
+    saving.save(tx, record)
     return record
 
 
@@ -140,7 +140,7 @@ def guard(tx: Tx, record: Record, intent: Intent) -> tuple[Reason, ...]:
     if MODEL in intent.changed and name is not None and name not in models:
         return (Reason(Why.INVALID_VALUE, f"There is no standard model “{name}”.", MODEL),)
     leaves = intent.target == AUTHORISED and record.state == DRAFT
-    if not leaves or intent.values.get("change_type") != STANDARD or not isinstance(name, str):
+    if not leaves or rules.type_of(intent.values) != STANDARD or not isinstance(name, str):
         return ()
     model = models.get(name)
     if model is None or (name, model.version) not in _approved(tx):

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from itsm.changes import agenda, meetings, sessions
+from itsm.changes import agenda, meeting_queries, meetings
 from itsm.changes.authority import Authority
 from itsm.changes.board import CONTRADICTED, DISCUSSED, Result, Vote
 from itsm.changes.models import AgendaItem, BoardVote, MeetingSeat
@@ -19,7 +19,8 @@ from itsm.people.models import Membership, User
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
 from itsm.platform.schema import table
-from itsm.tickets import moves, records
+from itsm.platform.words import spoken
+from itsm.tickets import loading, moves, records, saving
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
@@ -31,7 +32,7 @@ _VOTES, _ITEMS = table(BoardVote), table(AgendaItem)
 _ME: sa.BindParameter[Any] = sa.bindparam("me", type_=sa.BigInteger)
 _SAME = aliased(User)
 _MY_ROOT = sa.func.coalesce(_SAME.same_as_id, _SAME.id)
-_OF_ME = sa.and_(_MY_ROOT == sessions.ROOT, _SAME.id == _ME)
+_OF_ME = sa.and_(_MY_ROOT == meeting_queries.ROOT, _SAME.id == _ME)
 _ACTS_IN = sa.select(Membership.group_id).where(Membership.user_id == _ME, Membership.access == "full")
 _SEAT = Prepared(
     sa.select(MeetingSeat.id)
@@ -78,18 +79,18 @@ def vote(tx: Tx, meeting_id: int, number: str, said: Vote, comment: str | None) 
     `item_closed` once there is an outcome, `own_ticket`, `already_decided` for whoever has answered the change's approval by an
     earlier vote, `too_many_votes`; and what the approval engine has against the answer.
     """
-    meeting = sessions.row(tx, meeting_id, lock=True)
+    meeting = meeting_queries.row(tx, meeting_id, lock=True)
     if meeting.chair_id != tx.actor.id and tx.session.first(_SEAT, meeting=meeting_id, me=tx.actor.id) is None:
         raise _refused("not_a_member", "You are no member of the board in this meeting.", meeting_id, number)
     meetings.refuse_unless_planned(meeting)
-    comment = comment.strip() or None if comment else None
+    comment = spoken(comment)
     if said is Vote.REJECT and comment is None:
         message = "A rejection needs a comment."
         raise invalid(FieldError("/comment", "comment_required", message), detail=message)
     item = agenda.item(tx, meeting_id, number)
     if item.outcome is not None:
         raise DeskError(Kind.CONFLICT, "item_closed", f"The meeting has come to an outcome about {number}.")
-    record = records.load(tx, number)
+    record = loading.load(tx, number)
     if said is not Vote.ABSTAIN:
         _refuse_party(tx, meeting_id, record)
     _refuse_if_final(tx, item.id)
@@ -122,12 +123,12 @@ def conclude(tx: Tx, meeting_id: int, number: str, result: Result, words: str | 
     words, `own_ticket`, and `contradicts_approval` for an outcome other than that with which the change's approval has ended.
     """
     meetings.led(tx, meeting_id)
-    words = words.strip() or None if words else None
+    words = spoken(words)
     if result is not Result.AUTHORISED and words is None:
         message = "What is rejected or deferred needs words."
         raise invalid(FieldError("/words", "comment_required", message), detail=message)
     item = agenda.item(tx, meeting_id, number)
-    record = records.load(tx, number)
+    record = loading.load(tx, number)
     if result is not Result.DEFERRED:
         _refuse_party(tx, meeting_id, record)
     standing = tx.desk.part(Authority).standing(tx, record)
@@ -137,7 +138,7 @@ def conclude(tx: Tx, meeting_id: int, number: str, result: Result, words: str | 
     if words is not None:
         payload["said"], payload["sha256"] = moves.keep_comment(tx, record, words, "public")
     records.append(tx, record, DISCUSSED, payload)
-    records.save(tx, record)
+    saving.save(tx, record)
     tx.session.run(_CONCLUDE, item=item.id, outcome=result.value, words=words, decided_by=tx.actor.login, decided_at=tx.now)
 
 

@@ -39,7 +39,6 @@ from itsm.services import importing
 from itsm.services.commands import Registrar
 from itsm.sla import commands as promised
 from itsm.sla import sources
-from itsm.sla.keeping import Keeper
 from itsm.tickets import publishing
 from itsm.tickets.desk import Desk, Tx
 
@@ -137,7 +136,7 @@ def settle_in(play: Simulation) -> None:
     with desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
         publishing.publish_directory(tx, desk.settings.workflows_dir)
         promises = sources.gather(desk.settings.config_dir, desk.settings.workflows_dir)
-        promised.publish_agreement(tx, desk.part(Keeper), promises, "demo")
+        promised.publish_agreement(tx, promises, "demo")
     let_in(play)
 
 

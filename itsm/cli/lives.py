@@ -11,8 +11,8 @@ from itsm.cli.simulation import Simulation, Step, office_hour, utc
 from itsm.cli.stories import AFTERMATH, ASSESSMENTS, CHANGES, INCIDENTS, PROBLEMS, REQUESTS, STANDARD, Story
 from itsm.people.access import SYSTEM
 from itsm.platform.errors import DeskError
-from itsm.tickets import commands, queries
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import links, queries
+from itsm.tickets.opening import NewTicket
 from itsm.workflow.case import Value
 from itsm.workflow.definition import Category
 
@@ -191,5 +191,5 @@ class Lives:
         """Somebody finds something broken by a change, and the desk finds out which."""
         new = NewTicket("incident", AFTERMATH.title, AFTERMATH.text, {"urgency": "high"}, requester="tom")
         incident = self._play.create("anna", new)
-        self._play.do("anna", lambda tx: commands.link(tx, incident, "caused_by", number))
+        self._play.do("anna", lambda tx: links.link(tx, incident, "caused_by", number))
         self._play.follow(incident, self._mending(AFTERMATH, "tom", "anna", "high"))

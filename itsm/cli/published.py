@@ -13,7 +13,7 @@ from itsm.people.tokens import actor_by_login
 from itsm.platform import migrate
 from itsm.platform.errors import not_found
 from itsm.platform.settings import from_environment
-from itsm.tickets import facts, publishing, records
+from itsm.tickets import facts, loading, publishing
 from itsm.tickets.publishing import Unsound
 from itsm.workflow import report
 from itsm.workflow.findings import Severity
@@ -42,7 +42,7 @@ def explain(wiring: Wiring, ticket: str, trigger: str | None, login: str | None,
     migrate.refuse_unless_current(desk.database)
     with desk.reading(SYSTEM, Channel.COMMAND_LINE) as tx:
         actor = SYSTEM if login is None else actor_by_login(tx.session, login, desk.roles)
-        record = records.load(tx, ticket, lock=False)
+        record = loading.load(tx, ticket, lock=False)
         process = record.process
         if trigger is not None and trigger not in process.triggers:
             raise not_found("trigger", trigger)

@@ -16,18 +16,17 @@ from itsm.assignment.periods import NewAbsence, NewOverride
 from itsm.catalog import commands as ordering
 from itsm.catalog import recurrences
 from itsm.catalog.recurrences import NewRecurrence
-from itsm.changes import agenda, assessing, meetings, standard, voting
-from itsm.changes import commands as calendar
+from itsm.changes import agenda, assessing, freezes, meetings, standard, voting
 from itsm.changes.board import Result, Vote
-from itsm.changes.commands import NewFreeze
+from itsm.changes.freezes import NewFreeze
 from itsm.changes.meetings import NewMeeting
 from itsm.cli.orders import laptop, licence, monitor, new_hire, phone, visitors
 from itsm.cli.plans import PLANS, WORM, Plan
 from itsm.cli.simulation import Simulation, Step, utc
 from itsm.cli.stories import ALREADY_LATE, ASSESSMENTS, JUST_REPORTED, NEARLY_LATE, STANDARD, STILL_WAITING, Standard, Story
 from itsm.platform.errors import DeskError
-from itsm.tickets import commands
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import links
+from itsm.tickets.opening import NewTicket
 from itsm.workflow.case import Value
 
 
@@ -185,7 +184,7 @@ class Scenes:
         text = "Since tonight the connection to our partner is down."
         new = NewTicket("incident", "Partner cannot be reached", text, fields, "remote-access", requester="tom")
         incident = play.create("anna", new)
-        play.do("anna", lambda tx: commands.link(tx, incident, "caused_by", number))
+        play.do("anna", lambda tx: links.link(tx, incident, "caused_by", number))
         play.take(incident, Step("noor", "assign", {"group": "network"}))
         play.take(incident, Step("noor", "start"))
         solved = {"resolution_code": "fixed", "resolution": "The former software of the gateway is back."}
@@ -243,7 +242,7 @@ class Scenes:
     def _freeze(self) -> None:
         reason = "Stock-taking: until everything is counted, nothing is changed."
         freeze = NewFreeze(reason, self._night(8), self._night(10), ())
-        self._play.do("chris", lambda tx: calendar.declare(tx, freeze))
+        self._play.do("chris", lambda tx: freezes.declare(tx, freeze))
 
     def _changes_that_begin(self) -> None:
         """One is being carried out in its window; of two by a model, one is scheduled and the other awaits its review."""

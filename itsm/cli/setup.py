@@ -23,7 +23,6 @@ from itsm.platform.skew import ReferenceClock, refuse_unless_near
 from itsm.platform.time import SystemClock
 from itsm.sla import commands as promised
 from itsm.sla import sources
-from itsm.sla.keeping import Keeper
 from itsm.tickets import publishing
 
 FIRST_TOKEN_LIFETIME = timedelta(hours=24)
@@ -50,7 +49,7 @@ def init(wiring: Wiring, admin: str) -> None:
         load_starting_set(tx.session, settings.config_dir)
         published += catalogue.publish_directory(tx, settings.config_dir / catalogue.DIRECTORY)
         promises = sources.gather(settings.config_dir, settings.workflows_dir)
-        if promised.publish_agreement(tx, desk.part(Keeper), promises, "init") is not None:
+        if promised.publish_agreement(tx, promises, "init") is not None:
             published.append("promises")
         if people.nobody_yet(tx.session):
             people.add_user(tx.session, desk.roles, admin, "Administrator", frozenset({"admin"}), tx.now, "init")

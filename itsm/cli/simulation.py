@@ -31,10 +31,11 @@ from itsm.platform import timers
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
-from itsm.tickets import commands
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import commands, opening
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.models import Ticket
+from itsm.tickets.opening import NewTicket
+from itsm.workflow.builtin_actions import Visibility
 
 SEED: Final = 20260322
 
@@ -137,7 +138,7 @@ class Simulation:
 
     def create(self, login: str, new: NewTicket) -> str:
         """Somebody opens a ticket; its number."""
-        number: str = self.do(login, lambda tx: commands.create(tx, new).number)
+        number: str = self.do(login, lambda tx: opening.create(tx, new).number)
         return number
 
     def order(self, login: str, item: str, answers: Mapping[str, Any], *requested_for: str) -> str:
@@ -148,7 +149,7 @@ class Simulation:
     def take(self, number: str, step: Step) -> None:
         """Somebody says and does something to a ticket, at once."""
         if step.say:
-            self.do(step.who, lambda tx: commands.comment(tx, number, step.say or "", commands.PUBLIC))
+            self.do(step.who, lambda tx: commands.comment(tx, number, step.say or "", Visibility.PUBLIC))
         if step.trigger:
             self.do(
                 step.who,

@@ -18,7 +18,7 @@ from itsm.people.tokens import actor_by_login
 from itsm.platform import migrate
 from itsm.platform.errors import DeskError
 from itsm.platform.settings import from_environment
-from itsm.platform.time import rfc3339
+from itsm.platform.time import rfc3339, to_micros
 from itsm.sla import commands, proving, queries, running, showing, telling, wording
 from itsm.sla.keeping import Keeper
 from itsm.sla.running import AtRisk, Running
@@ -89,13 +89,15 @@ def at_risk(
     with desk.reading(SYSTEM, Channel.COMMAND_LINE) as tx:
         until = tx.now + _elapsed(within)
         page = running.at_risk(tx, desk.part(Keeper), AtRisk(until, group, clock, kind, limit))
-        found = [_running(tx, one) for one in page.clocks]
+        found, zone = [_running(tx, one) for one in page.clocks], queries.home_zone(tx)
     if as_json:
         print_json(found)
         return
     for one, shown in zip(page.clocks, found, strict=True):
-        left = wording.left(one.due_at - tx.now)
-        click.echo(f"{shown['ticket']}  {shown['policy']}: {left}, due {shown['due']}, {shown['group'] or 'no group'}")
+        values, left = one.record.values, wording.left(one.due_at - tx.now)
+        whose = ", ".join(str(values[name]) for name in ("priority", "group", "assignee") if values.get(name)) or "with nobody"
+        due = wording.moment(to_micros(one.due_at), zone)
+        click.echo(f"{shown['ticket']}  {shown['policy']}: {left}, due {due} ({whose})")
     click.echo(f"{len(found)}{' or more' if page.next else ''} at risk")
 
 

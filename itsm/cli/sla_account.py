@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from itsm.sla import showing, wording
 from itsm.sla.explain import Change, Clock, Reached
-from itsm.sla.intervals import Interval
+from itsm.sla.intervals import Slice
 from itsm.sla.queries import Sheet
 from itsm.worktime import zones
 from itsm.worktime.duration import in_hours
-from itsm.worktime.layout import to_instant
+from itsm.worktime.layout import from_micros
 
 
 def account(sheet: Sheet) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _change(one: Change, clock: Clock, sheet: Sheet) -> str:
     return f"{wording.change(one, clock, sheet.home, sheet.names)} By {by}{f' ({why})' if why else ''}."
 
 
-def _interval(one: Interval, clock: Clock, sheet: Sheet) -> str:
+def _interval(one: Slice, clock: Clock, sheet: Sheet) -> str:
     held = one.holding
     who = ", ".join(filter(None, [held.state, held.group, held.assignee])) if held is not None else ""
     counts = f"counts {_length(one.working)}" if one.counted else "does not count"
@@ -83,7 +83,7 @@ def _threshold(one: Reached, sheet: Sheet) -> str:
 
 
 def _local(at: int, zone: str) -> str:
-    return f"{zones.to_local(to_instant(at), zone):%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".")
+    return f"{zones.to_local(from_micros(at), zone):%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".")
 
 
 def _length(micros: int) -> str:

@@ -106,8 +106,10 @@ def apply(wiring: Wiring, config: Path | None, reason: str, open_too: bool, logi
     desk = _desk(wiring)
     actor = _actor(desk, login)
     keeper = desk.part(Keeper)
+    source = _gathered(desk, config)
+    proved_for = commands.prove(desk, source)
     with desk.transaction(actor, Channel.COMMAND_LINE) as tx:
-        published = commands.publish_agreement(tx, keeper, _gathered(desk, config), reason)
+        published = commands.publish_agreement(tx, source, reason, proved_for)
         current = keeper.agreements.current(tx.session)
     assert current is not None
     version = current[0].id

@@ -16,7 +16,7 @@ from itsm.delivery.endpoints import Endpoints
 from itsm.platform import outbox
 from itsm.platform.database import Session
 from itsm.platform.errors import DeskError, Kind, not_found
-from itsm.tickets import moves, records
+from itsm.tickets import loading, moves, records
 from itsm.tickets.desk import Tx
 
 LONGEST_MESSAGE: Final = 2_000
@@ -72,7 +72,7 @@ def answer(tx: Tx, key: str, said: Answer) -> dict[str, Any]:
     gone on without.
     """
     call = calls.find(tx.session, key)
-    record = None if call is None else records.load_by_id(tx, call.ticket_id)
+    record = None if call is None else loading.load_by_id(tx, call.ticket_id)
     call = calls.find(tx.session, key) if record is not None else None  # as it is now that nobody else can end it
     if call is None or record is None:
         raise not_found("call", key)

@@ -22,7 +22,7 @@ from itsm.imports.translate import Translated, Translator
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, not_found
-from itsm.tickets import records
+from itsm.tickets import loading
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.history import Historian, UntoldError
 from itsm.tickets.models import WorkflowVersion
@@ -191,7 +191,7 @@ class Import:
             row = tx.session.first(_CURRENT, name=name)
             if row is None:
                 raise not_found("workflow", name)
-            self._versions[name] = row.id, records.process_of(tx, row.id)
+            self._versions[name] = row.id, loading.process_of(tx, row.id)
         return self._versions[name]
 
 

@@ -38,6 +38,10 @@ for what a process holds that was stopped, suspended or cut off.
 
 POOL_TIMEOUT_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 5
+
+CROWDED_SECONDS = 3.0
+"""For how long after meeting another writer on SQLite a process reckons with more of them."""
+
 _PROGRESS_STEPS = 20_000
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.001
@@ -66,12 +70,18 @@ class Database:
         )
         self.dialect = self.engine.dialect
         self._turn = threading.Lock()
+        self._crowded_until = 0.0
         self.on_statement: Callable[[str], None] | None = None
         """Called with the text of each statement; the tests that hold the number of statements listen here."""
 
     @property
     def is_postgresql(self) -> bool:
         return self.dialect.name == "postgresql"
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether others have wanted SQLite's one write in these last seconds, as far as that was felt here."""
+        return time.monotonic() < self._crowded_until
 
     @contextmanager
     def session(self, *, write: bool = True) -> Iterator[Session]:
@@ -131,6 +141,7 @@ class Database:
                 except self.driver_error as error:
                     if "locked" not in str(error) or time.monotonic() > gives_up:
                         raise
+                    self._meet_somebody()
                     time.sleep(_POLL_SECONDS)
                 else:
                     return
@@ -145,12 +156,17 @@ class Database:
         if self.is_postgresql or not write:
             yield
             return
-        if not self._turn.acquire(timeout=STATEMENT_TIMEOUT_SECONDS):
-            raise _busy()
+        if not self._turn.acquire(blocking=False):
+            self._meet_somebody()
+            if not self._turn.acquire(timeout=STATEMENT_TIMEOUT_SECONDS):
+                raise _busy()
         try:
             yield
         finally:
             self._turn.release()
+
+    def _meet_somebody(self) -> None:
+        self._crowded_until = time.monotonic() + CROWDED_SECONDS
 
     def retrying(self, command: Callable[[], Result]) -> Result:
         """Run a whole command, again if its transaction lost a race or its connection had died, three times at most."""

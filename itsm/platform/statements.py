@@ -10,12 +10,15 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import PoolProxiedConnection
 
 from itsm.platform import bulk
+
+_EVERY: WeakSet[Prepared] = WeakSet()
 
 
 class Prepared:
@@ -29,6 +32,7 @@ class Prepared:
             statement = statement.inline()  # else SQLAlchemy asks PostgreSQL for each row's new id, which nobody then reads
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
+        _EVERY.add(self)
 
     def compiled(self, dialect: Dialect) -> _Compiled:
         """The text and converters for `dialect`, made at first use."""
@@ -36,6 +40,12 @@ class Prepared:
         if known is None:
             known = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
         return known
+
+
+def compile_all(dialect: Dialect) -> None:
+    """Compile every statement there is now, as its first use would; some milliseconds each."""
+    for statement in list(_EVERY):
+        statement.compiled(dialect)
 
 
 class _Compiled:

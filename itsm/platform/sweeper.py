@@ -27,10 +27,16 @@ timer, few enough that a batch is done well within its lease.
 """
 
 SHORT_BATCH = 10
-"""Done in one transaction on SQLite, where nobody else writes meanwhile: some 8 ms."""
+"""Done in one transaction on SQLite while others want to write, too, and can not meanwhile: some 8 ms."""
+
+LONE_BATCH = 40
+"""Done in one transaction on SQLite while nobody else has been met there."""
 
 BREATH_SECONDS = 0.003
 """Between two batches on SQLite, for those who wait to write: a backlog of hours must not shut the others out."""
+
+LONE_BREATH_SECONDS = 0.001
+"""The same while nobody has been met: time enough for the first to come in, and so to be noticed."""
 
 Handler = Callable[[TimerRow], None]
 """Does a timer's work as one command, in one transaction of its own that calls `timers.take`."""
@@ -137,17 +143,20 @@ class Sweeper:
     def _runs(self, claimed: list[TimerRow]) -> Iterator[list[TimerRow]]:
         """The timers as they are to be done: those of one kind that may be done together, and the others one by one."""
         for kind, run in groupby(claimed, key=lambda timer: timer.kind):
-            most = 1
-            if kind in self._together:
-                most = self._batch if self._database.is_postgresql else SHORT_BATCH
+            most = self._most_together() if kind in self._together else 1
             while some := list(islice(run, most)):
                 yield some
+
+    def _most_together(self) -> int:
+        if self._database.is_postgresql:
+            return self._batch
+        return SHORT_BATCH if self._database.is_crowded else LONE_BATCH
 
     def _do_together(self, run: list[TimerRow]) -> Done:
         """Run one batch. Whatever goes wrong, nothing of it was done, and each is left to be done singly."""
         handler = self._together[run[0].kind]
         if not self._database.is_postgresql:
-            time.sleep(BREATH_SECONDS)
+            time.sleep(BREATH_SECONDS if self._database.is_crowded else LONE_BREATH_SECONDS)
         try:
             return self._database.retrying(lambda: handler(run))
         except Exception as error:  # noqa: BLE001  (the one at fault is found when it is done singly)

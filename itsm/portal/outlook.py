@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from itsm.catalog import shelf
 from itsm.catalog.definition import Entitlement, Item
-from itsm.changes import queries
+from itsm.changes import freezes
+from itsm.changes.freezes import Declared
 from itsm.changes.models import ChangeSchedule
-from itsm.changes.queries import Declared
 from itsm.changes.rules import Period, Standing
 from itsm.people.models import Group
 from itsm.platform.database import Prepared
@@ -74,16 +74,16 @@ def days(tx: Tx) -> list[Day]:
     first = tx.now.astimezone(UTC).date()
     until = _midnight(first + timedelta(days=DAYS_AHEAD))
     rows = tx.session.all(_WINDOWS, since=tx.now, until=until)
-    freezes = queries.declared(tx, Period(tx.now, until))
-    found = (_day(first + timedelta(days=ahead), rows, freezes) for ahead in range(DAYS_AHEAD))
+    declared = freezes.declared(tx, Period(tx.now, until))
+    found = (_day(first + timedelta(days=ahead), rows, declared) for ahead in range(DAYS_AHEAD))
     return [day for day in found if day.firm or day.tentative or day.frozen]
 
 
-def _day(which: date, rows: Iterable[Any], freezes: Iterable[Declared]) -> Day:
+def _day(which: date, rows: Iterable[Any], declared: Iterable[Declared]) -> Day:
     period = Period(_midnight(which), _midnight(which + timedelta(days=1)))
     standings = [row.standing for row in rows if period.overlaps(Period(row.start_at, row.end_at))]
     tentative = standings.count(Standing.TENTATIVE.value)
-    frozen = [each.freeze for each in freezes if period.overlaps(each.freeze.period)]
+    frozen = [each.freeze for each in declared if period.overlaps(each.freeze.period)]
     words = None
     if frozen:
         words = "everything" if any(freeze.services is None for freeze in frozen) else "some services"

@@ -18,8 +18,8 @@ from itsm.portal import outlook
 from itsm.portal.outlook import Day, Shelf
 from itsm.tickets import publishing
 from itsm.tickets.desk import Desk, Tx
+from itsm.tickets.loading import process_of
 from itsm.tickets.models import Ticket
-from itsm.tickets.records import process_of
 from itsm.workflow.definition import Category
 from itsm.workflow.diagram import svg
 from itsm.workflow.engine import Process

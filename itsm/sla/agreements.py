@@ -15,7 +15,7 @@ from hashlib import sha256
 import orjson
 import sqlalchemy as sa
 
-from itsm.platform.database import Prepared, Session
+from itsm.platform.database import Database, Prepared, Session
 from itsm.platform.schema import Instant, table
 from itsm.sla.judging import Judge
 from itsm.sla.models import SlaVersion
@@ -88,6 +88,18 @@ class Agreements:
     def finder(self, session: Session) -> Callable[[int], tuple[Agreement, Judge]]:
         """`get` with this session, as `replay.derive` wants it."""
         return lambda version: self.get(session, version)
+
+    def finder_in(self, database: Database) -> Callable[[int], tuple[Agreement, Judge]]:
+        """The same with short sessions of its own, for whoever thinks long and holds none."""
+
+        def find(version: int) -> tuple[Agreement, Judge]:
+            found = self._known.get(version)
+            if found is None:
+                with database.session(write=False) as session:
+                    found = self.get(session, version)
+            return found
+
+        return find
 
     def read(self, source: Source) -> Agreement:
         """An agreement that need not be published. Raises `DeskError`."""

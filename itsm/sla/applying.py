@@ -21,9 +21,9 @@ from itsm.sla import measure
 from itsm.sla.keeping import Keeper
 from itsm.sla.models import SlaStanding
 from itsm.sla.moments import APPLIED, LATE
-from itsm.sla.replay import Find, Told, derive
+from itsm.sla.replay import Find, LoggedEvent, derive
 from itsm.sla.standing import Standing
-from itsm.tickets import moves, records
+from itsm.tickets import loading, moves, records
 from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.models import Ticket, TicketEvent
 from itsm.workflow.definition import Category
@@ -85,7 +85,7 @@ def move(tx: Tx, keeper: Keeper, ticket_id: int, version: int, reason: str) -> b
     Raises `DeskError` (`thresholds_owed`) while the clock process still owes an answer under the old one: a breach that has
     happened must not get lost between the two.
     """
-    record = records.load_by_id(tx, ticket_id)
+    record = loading.load_by_id(tx, ticket_id)
     if record is None or record.category == Category.CLOSED.value:
         return False
     standing = keeper.standing(tx, record)
@@ -127,6 +127,6 @@ def _behind(desk: Desk, after: int, version: int) -> list[int]:
         return [int(row.id) for row in session.all(_BEHIND, after=after, version=version)]
 
 
-def _story(session: Session, ticket_id: int) -> list[Told]:
+def _story(session: Session, ticket_id: int) -> list[LoggedEvent]:
     rows = session.all(_STORY, ticket=ticket_id)
     return [(row.at, row.kind, row.actor, orjson.loads(row.payload)) for row in rows]

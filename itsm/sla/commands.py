@@ -8,30 +8,46 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from itsm.people.access import Permission, require
+from itsm.people.access import SYSTEM, Permission, require
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid
 from itsm.platform.time import EPOCH, from_micros, rfc3339, to_micros
+from itsm.platform.words import reasoned
 from itsm.sla import sources
 from itsm.sla.agreements import Source, publish
 from itsm.sla.keeping import Keeper
 from itsm.sla.moments import CORRECTED, EXCUSED
 from itsm.sla.policy import OnChange
 from itsm.sla.standing import Cycle, Status
-from itsm.tickets import commands, moves, publishing, records
-from itsm.tickets.desk import Tx
+from itsm.tickets import loading, moves, publishing, records, rights
+from itsm.tickets.desk import Desk, Tx
 from itsm.tickets.records import Record
 
 LONGEST_REASON = 2000
 
 
-def publish_agreement(tx: Tx, keeper: Keeper, source: Source, reason: str) -> int | None:
+def prove(desk: Desk, source: Source) -> frozenset[int]:
+    """See that promises are sound for the tickets of the current workflows; the row ids of the versions that these are.
+
+    It takes seconds, and holds no transaction. Raises `DeskError` (`agreement_unsound`) with everything the checker has against
+    the promises.
+    """
+    with desk.reading(SYSTEM) as tx:
+        versions = publishing.current(tx)
+    workflows = {version.name: desk.processes.definition(version.source) for version in versions}
+    sources.prove(source, workflows, desk.vocabulary)
+    return frozenset(version.id for version in versions)
+
+
+def publish_agreement(tx: Tx, source: Source, reason: str, proved_for: frozenset[int] | None = None) -> int | None:
     """Make these promises the ones that new tickets are born with; the new version, or None if they are current already.
 
-    Raises `DeskError` (`agreement_unsound`) with everything the checker has against them; then what runs goes on.
+    `proved_for` is what `prove` said of them before the transaction; where other workflows are current by now, it is asked
+    again. Raises `DeskError` (`agreement_unsound`) with everything the checker has against them; then what runs goes on.
     """
     if not tx.actor.is_system:
         require(tx.actor, Permission.PUBLISH_WORKFLOWS)
-    sources.prove(source, publishing.current_workflows(tx), tx.desk.vocabulary)
+    if proved_for != frozenset(version.id for version in publishing.current(tx)):
+        sources.prove(source, publishing.current_workflows(tx), tx.desk.vocabulary)
     version, is_new = publish(tx.session, source, tx.actor.login, reason, tx.now)
     return version if is_new else None
 
@@ -53,7 +69,7 @@ def take_out(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, start: 
     if end > tx.now:
         raise invalid(FieldError("/end", "in_the_future", "Only time that has passed can be taken out."))
     _refuse_settled(cycle, to_micros(start))
-    payload = {**_identity(cycle), "start": to_micros(start), "end": to_micros(end), "reason": _reasoned(reason)}
+    payload = {**_identity(cycle), "start": to_micros(start), "end": to_micros(end), "reason": reasoned(reason, LONGEST_REASON)}
     records.append(tx, record, CORRECTED, payload, internal=True)
     moves.settle(tx, record)
     return record
@@ -74,18 +90,19 @@ def excuse(tx: Tx, keeper: Keeper, number: str, clock: str, part: str, cycle_num
 
     Raises `DeskError`: `not_found`, `forbidden`, `not_missed` where there is nothing to excuse.
     """
-    record, cycle = _clock(tx, keeper, number, clock, part)
-    if cycle.number != cycle_number or cycle.status is not Status.MISSED or cycle.excused is not None:
-        raise DeskError(Kind.CONFLICT, "not_missed", f"The latest result of “{clock}” is no miss that could be excused.")
-    records.append(tx, record, EXCUSED, {**_identity(cycle), "reason": _reasoned(reason)}, internal=True)
+    record, _ = _clock(tx, keeper, number, clock, part)
+    cycle = keeper.cycle(tx, record, (clock, part, cycle_number))
+    if cycle is None or cycle.status is not Status.MISSED or cycle.excused is not None:
+        raise DeskError(Kind.CONFLICT, "not_missed", f"Run {cycle_number} of “{clock}” is no miss that could be excused.")
+    records.append(tx, record, EXCUSED, {**_identity(cycle), "reason": reasoned(reason, LONGEST_REASON)}, internal=True)
     moves.settle(tx, record)
     return record
 
 
 def _clock(tx: Tx, keeper: Keeper, number: str, clock: str, part: str) -> tuple[Record, Cycle]:
     require(tx.actor, Permission.CORRECT_CLOCKS)
-    record = records.load(tx, number)
-    commands.may_touch(tx, record)
+    record = loading.load(tx, number)
+    rights.may_touch(tx, record)
     cycle = keeper.standing(tx, record).latest(clock, part)
     if cycle is None:
         raise DeskError(Kind.NOT_FOUND, "not_found", f"{number} has no clock “{clock}”.")
@@ -94,11 +111,3 @@ def _clock(tx: Tx, keeper: Keeper, number: str, clock: str, part: str) -> tuple[
 
 def _identity(cycle: Cycle) -> dict[str, Any]:
     return {"clock": cycle.clock, "part": cycle.part, "cycle": cycle.number}
-
-
-def _reasoned(reason: str) -> str:
-    words = reason.strip()
-    if not 1 <= len(words) <= LONGEST_REASON:
-        message = f"A reason is needed, of at most {LONGEST_REASON} characters."
-        raise invalid(FieldError("/reason", "reason_required", message), detail=message)
-    return words

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import orjson
 
@@ -15,18 +15,15 @@ from itsm.sla import measure
 from itsm.sla.differences import Difference, Flip, Outcome, Tally, Weightiest, What
 from itsm.sla.replay import following
 from itsm.sla.standing import OPEN, Cycle, Status, Target
-from itsm.sla.threads import Retold
+from itsm.sla.threads import ClockKey, Retold
 from itsm.workflow.definition import Category
-
-Key: TypeAlias = tuple[str, str]
-"""Policy and part."""
 
 _RESULTS: Final = frozenset({Status.MET, Status.MISSED})
 _NO_TARGET: Final = Target(0, "", "", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Compared:
     """A ticket (its `number` and `category`), its story told anew, and where what is found is noted. `now` in microseconds."""
 
     ticket: Any
@@ -42,7 +39,7 @@ class Page:
             tally.note(difference)
             self.weightiest.add(difference)
 
-    def note_shift(self, tally: Tally, key: Key, cycle: int, before: int, after: int) -> None:
+    def note_shift(self, tally: Tally, key: ClockKey, cycle: int, before: int, after: int) -> None:
         """The same for a due instant that moves."""
         shift, flip = after - before, self.flip(before, after)
         tally.note_shift(shift, flip)
@@ -55,23 +52,23 @@ class Page:
         return None if was == is_ else Flip.OVERDUE if is_ else Flip.IN_TIME
 
 
-def compare(page: Page, policies: frozenset[str], rows: Iterable[Any]) -> None:
+def compare(compared: Compared, policies: frozenset[str], rows: Iterable[Any]) -> None:
     """Compare the kept cycles of a ticket, ordered by clock, part and number, as far as they are of these policies."""
-    kept: dict[Key, list[Any]] = {}
-    running: dict[Key, Any] = {}
+    kept: dict[ClockKey, list[Any]] = {}
+    running: dict[ClockKey, Any] = {}
     for row in rows:
         if row.clock in policies:
             key = row.clock, row.part
             kept.setdefault(key, []).append(row)
             if row.status in OPEN:
                 running[key] = row
-    is_open = page.ticket.category != Category.CLOSED.value
-    for key in dict.fromkeys((*kept, *page.told)):
-        tally, mine, was = page.outcome.of(key[0]), kept.get(key, ()), running.get(key)
-        if is_open and (was is not None or page.told.thread(key).is_open):
-            _compare_open(page, tally, key, mine, was)
-        if page.with_closed:
-            page.note(tally, _compare_results(page, tally, key, mine))
+    is_open = compared.ticket.category != Category.CLOSED.value
+    for key in dict.fromkeys((*kept, *compared.told)):
+        tally, mine, was = compared.outcome.of(key[0]), kept.get(key, ()), running.get(key)
+        if is_open and (was is not None or compared.told.thread(key).is_open):
+            _compare_open(compared, tally, key, mine, was)
+        if compared.with_closed:
+            compared.note(tally, _compare_results(compared, tally, key, mine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +80,26 @@ class _Then:
     due: int | None
 
 
-def _compare_open(page: Page, tally: Tally, key: Key, rows: Sequence[Any], was: Any) -> None:
+def _compare_open(compared: Compared, tally: Tally, key: ClockKey, rows: Sequence[Any], was: Any) -> None:
     """What applying would do to the open cycle of a clock, or how there would be one."""
-    then = _open_then(page, key, rows, was)
+    then = _open_then(compared, key, rows, was)
     if was is None and then is None:
         return
     tally.clocks += 1
     if was is not None and then is not None and was.due_at is not None and then.due is not None:
         if was.due_at != then.due:
-            page.note_shift(tally, key, was.cycle, was.due_at, then.due)
+            compared.note_shift(tally, key, was.cycle, was.due_at, then.due)
     else:
-        page.note(tally, _others(page, key, rows, was, then))
+        compared.note(tally, _others(compared, key, rows, was, then))
 
 
-def _open_then(page: Page, key: Key, rows: Sequence[Any], was: Any) -> _Then | None:
+def _open_then(compared: Compared, key: ClockKey, rows: Sequence[Any], was: Any) -> _Then | None:
     """The cycle that would be open, as `replay.following` has it; of most clocks that can be told in short."""
-    short = page.told.thread(key).open
+    short = compared.told.thread(key).open
     if short is None:
-        cycle = next((one for one in _ensuing(page.told, key, rows, was) if one.is_open), None)
-        return None if cycle is None else _Then(cycle.target, cycle.number, measure.due(page.told.agreement, cycle))
-    at = page.told.instants
+        cycle = next((one for one in _ensuing(compared.told, key, rows, was) if one.is_open), None)
+        return None if cycle is None else _Then(cycle.target, cycle.number, measure.due(compared.told.agreement, cycle))
+    at = compared.told.instants
     number = 1
     if was is None and rows:
         decided = max((row.stopped_at for row in rows if row.status in _RESULTS), default=0)
@@ -112,33 +109,33 @@ def _open_then(page: Page, key: Key, rows: Sequence[Any], was: Any) -> _Then | N
     return _Then(short.target, number, short.due(at))
 
 
-def _others(page: Page, key: Key, rows: Sequence[Any], was: Any, then: _Then | None) -> Iterator[Difference]:
+def _others(compared: Compared, key: ClockKey, rows: Sequence[Any], was: Any, then: _Then | None) -> Iterator[Difference]:
     """What becomes of a cycle that is not due both before and after: it comes, goes, runs, pauses, or pauses differently."""
-    number = page.ticket.number
+    number = compared.ticket.number
     if was is None:
         assert then is not None
-        yield Difference(number, *key, then.number, What.APPEARS, None, then.due, page.flip(None, then.due))
+        yield Difference(number, *key, then.number, What.APPEARS, None, then.due, compared.flip(None, then.due))
     elif then is None:
-        what = What.ENDS if _ensuing(page.told, key, rows, was) else What.DISAPPEARS
-        yield Difference(number, *key, was.cycle, what, was.due_at, None, page.flip(was.due_at, None))
+        what = What.ENDS if _ensuing(compared.told, key, rows, was) else What.DISAPPEARS
+        yield Difference(number, *key, was.cycle, what, was.due_at, None, compared.flip(was.due_at, None))
     elif was.due_at != then.due:
         what = What.RUNS if was.due_at is None else What.PAUSES
-        yield Difference(number, *key, was.cycle, what, was.due_at, then.due, page.flip(was.due_at, then.due))
+        yield Difference(number, *key, was.cycle, what, was.due_at, then.due, compared.flip(was.due_at, then.due))
     elif _target_of(was) != (then.target.text, then.target.calendar, then.target.length):
         yield Difference(number, *key, was.cycle, What.RETARGETED)
 
 
-def _ensuing(told: Retold, key: Key, rows: Sequence[Any], was: Any) -> list[Cycle]:
+def _ensuing(told: Retold, key: ClockKey, rows: Sequence[Any], was: Any) -> list[Cycle]:
     """The cycles that would follow those with a result."""
     results = [_stub(row) for row in rows if row is not was]
     return following(told.of(key), results, None if was is None else _stub(was))
 
 
-def _compare_results(page: Page, tally: Tally, key: Key, rows: Sequence[Any]) -> Iterator[Difference]:
+def _compare_results(compared: Compared, tally: Tally, key: ClockKey, rows: Sequence[Any]) -> Iterator[Difference]:
     """Which results would have been others; runs of a clock are held against each other in their order."""
-    number = page.ticket.number
+    number = compared.ticket.number
     given = [row for row in rows if row.status in _RESULTS]
-    would = [one.cycle for one in page.told.of(key) if one.cycle.status in _RESULTS]
+    would = [one.cycle for one in compared.told.of(key) if one.cycle.status in _RESULTS]
     tally.results += max(len(given), len(would))
     for row, cycle in zip(given, would, strict=False):
         if row.status != cycle.status.value:

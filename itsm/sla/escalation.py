@@ -28,13 +28,14 @@ from itsm.platform.timers import NewTimer, TimerRow
 from itsm.platform.work import OutboxMessage, Timer
 from itsm.sla.escalation_reading import tickets_only
 from itsm.sla.judging import Subject
-from itsm.sla.ladders import ACKNOWLEDGED, KINDS, OVER, STARTED, TOLD, Ladder, Run, runs
+from itsm.sla.ladders import ABANDONED, ACKNOWLEDGED, KINDS, OVER, STARTED, TOLD, Ladder, Run, runs
 from itsm.sla.moments import Facts
-from itsm.tickets import alarms, commands, effects, moves, records
+from itsm.tickets import alarms, effects, loading, moves, records, rights
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
 from itsm.workflow import expression
+from itsm.workflow.builtin_actions import Visibility
 from itsm.workflow.case import Effect
 from itsm.workflow.engine import Process
 from itsm.workflow.expression import Compiled
@@ -46,7 +47,10 @@ KIND: Final = "escalation"
 
 TOPIC: Final = "notify"
 AT_RISK: Final = "/api/v1/sla/at-risk"
-"""The list that a digest points to."""
+"""The list that a message about many tickets points to."""
+
+NO_LADDER: Final = "there is no ladder of this name"
+NO_STEP: Final = "the ladder has no further step"
 
 _TIMERS = table(Timer)
 _TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")
@@ -100,9 +104,16 @@ class Ladders:
 
 
 def start(tx: Tx, record: Record, effect: Effect) -> None:
-    """The action `escalate`: begin a run, unless one of that ladder is under way or the ticket is resolved."""
-    ladder = tx.desk.part(Ladders).get(str(effect.arguments["ladder"]))
-    if ladder is None or record.category in OVER:
+    """The action `escalate`: begin a run, unless one of that ladder is under way or the ticket is resolved.
+
+    A workflow that was published once may name a ladder that has been taken away since: that nobody is told is in the log.
+    """
+    name = str(effect.arguments["ladder"])
+    ladder = tx.desk.part(Ladders).get(name)
+    if record.category in OVER:
+        return
+    if ladder is None:
+        _abandon(tx, record, name, None, NO_LADDER)
         return
     if any(name == ladder.name and _goes_on(tx, record, run) for name, run in _waiting(tx, record)):
         return
@@ -111,21 +122,29 @@ def start(tx: Tx, record: Record, effect: Effect) -> None:
     _step(tx, record, ladder, run, 0)
 
 
-def read_ahead(tx: Tx, records: Iterable[Record]) -> None:
-    """Read which runs of several tickets wait for a next step, in one statement."""
-    ids = [record.id for record in records]
-    found = _known(tx)
-    found.update((ticket_id, set()) for ticket_id in ids)
-    for row in _SET.all(tx.session, ids):
-        found[row.ticket_id].add((row.name, row.cycle))
+def read_ahead(tx: Tx, tickets: Iterable[Record]) -> None:
+    """Read which runs of several tickets wait for a next step, in one statement; what this transaction knows already stays."""
+    known = _known(tx)
+    found: dict[int, set[tuple[str, int]]] = {ticket.id: set() for ticket in tickets if ticket.id not in known}
+    if found:
+        for row in _SET.all(tx.session, list(found)):
+            found[row.ticket_id].add((row.name, row.cycle))
+        known.update(found)
 
 
 def due(tx: Tx, record: Record, row: TimerRow) -> None:
-    """A step's time has come; nothing comes of it where the run is over because the ticket was resolved in the meantime."""
+    """A step's time has come; nothing comes of it where the run is over because the ticket was resolved in the meantime.
+
+    A ladder that has been taken away or shortened in the meantime leaves nobody to tell: that ends the run.
+    """
+    if not _goes_on(tx, record, row.cycle):
+        return
     ladder = tx.desk.part(Ladders).get(row.name)
     place = int(row.payload["step"])
-    if ladder is not None and place < len(ladder.steps) and _goes_on(tx, record, row.cycle):
+    if ladder is not None and place < len(ladder.steps):
         _step(tx, record, ladder, row.cycle, place)
+    else:
+        _abandon(tx, record, row.name, row.cycle, NO_LADDER if ladder is None else NO_STEP)
 
 
 def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
@@ -134,8 +153,8 @@ def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
     Raises `DeskError`: `not_found`, `read_only`, `forbidden` for whoever neither works on tickets nor was told, and
     `not_escalated` where nothing waits for an answer.
     """
-    record = records.load(tx, number)
-    commands.may_touch(tx, record)
+    record = loading.load(tx, number)
+    rights.may_touch(tx, record)
     waiting = [run for run in story(tx, record) if run.is_open]
     was_told = any(tx.actor.login in run.told for run in waiting)
     if not (was_told or tx.actor.may(Permission.WORK)):
@@ -146,7 +165,7 @@ def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
     _known(tx).pop(record.id, None)
     payload: dict[str, Any] = {"runs": [run.number for run in waiting], "ladders": sorted({run.ladder for run in waiting})}
     if comment:
-        payload["said"], payload["sha256"] = moves.keep_comment(tx, record, comment, commands.INTERNAL)
+        payload["said"], payload["sha256"] = moves.keep_comment(tx, record, comment, Visibility.INTERNAL)
     records.append(tx, record, ACKNOWLEDGED, payload, internal=True)
     moves.settle(tx, record)
     return record
@@ -156,6 +175,11 @@ def story(tx: Tx, record: Record) -> list[Run]:
     """Every run of a ticket, as its events tell it, those included that are not written yet."""
     written = ((row.at, row.kind, row.actor, orjson.loads(row.payload)) for row in tx.session.all(_STORY, ticket=record.id))
     return runs(chain(written, ((event.at, event.kind, event.actor, event.payload) for event in record.pending)))
+
+
+def _abandon(tx: Tx, record: Record, ladder: str, run: int | None, why: str) -> None:
+    """Say in the log that nobody is told (any more); `run` is None where none has begun."""
+    records.append(tx, record, ABANDONED, {"ladder": ladder, "run": run, "why": why}, internal=True)
 
 
 def _goes_on(tx: Tx, record: Record, run: int) -> bool:
@@ -222,8 +246,8 @@ def _opening(tx: Tx, record: Record, ladder: Ladder) -> datetime | None:
     """When the quiet hours that we are in are over; None when we are in none."""
     if ladder.quiet is None:
         return None
-    opening = tx.desk.calendars[ladder.quiet.calendar].next_opening(tx.now)
-    return opening if opening > tx.now and not tx.desk.part(Ladders).is_exempt(ladder, record) else None
+    ends = ladder.quiet.ends(tx.now, tx.desk.calendars)
+    return None if ends is None or tx.desk.part(Ladders).is_exempt(ladder, record) else ends
 
 
 def _arm(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, at: datetime) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from itsm.sla import measure
-from itsm.sla.intervals import Grain, Holding, Interval, Span, intervals, spans
+from itsm.sla.intervals import Grain, Holding, Slice, Span, intervals, spans
 from itsm.sla.judging import Subject
 from itsm.sla.moments import APPLIED, THRESHOLD_REACHED, Moment, moments
 from itsm.sla.policy import Agreement, Policy, Threshold
-from itsm.sla.replay import Find, Told, derive
+from itsm.sla.replay import Find, LoggedEvent, derive
 from itsm.sla.rules import advance
 from itsm.sla.standing import Correction, Cycle, Key, Standing, Status
 from itsm.workflow.expression import Compiled
@@ -99,7 +99,7 @@ class Clock:
     goal: Matched
     changes: tuple[Change, ...]
     thresholds: tuple[Reached, ...]
-    intervals: tuple[Interval, ...]
+    intervals: tuple[Slice, ...]
     grain: Grain
     totals: Totals
 
@@ -178,14 +178,14 @@ class _Following:
             self.answered[(payload["clock"], payload["part"], payload["cycle"]), payload["threshold"]] = moment.at
 
 
-def explain(find: Find, events: Sequence[Told], now: int) -> Account:
+def explain(find: Find, events: Sequence[LoggedEvent], now: int) -> Account:
     """The clocks of a ticket with these events, explained as of `now`."""
     seen = _follow(find, events)
     ordered = sorted(seen.cycles.values(), key=lambda cycle: (cycle.started_at, cycle.clock, cycle.part, cycle.number))
     return Account(now, seen.standing, seen.cycles, tuple(_clock(seen, cycle, now) for cycle in ordered))
 
 
-def _follow(find: Find, events: Sequence[Told]) -> _Following:
+def _follow(find: Find, events: Sequence[LoggedEvent]) -> _Following:
     seen = _Following(find)
     for place, moment in enumerate(moments(events)):
         if moment.kind == APPLIED:
@@ -236,7 +236,7 @@ def _clock(seen: _Following, cycle: Cycle, now: int) -> Clock:
     until = max(cycle.started_at, now if cycle.stopped_at is None else cycle.stopped_at)
     pieces = spans(agreement, cycle, seen.holdings, until)
     told, grain = intervals(pieces)
-    applies, goal = _matched(seen, agreement, policy, cycle)
+    applies, goal = _matched(seen, policy, cycle)
     return Clock(
         agreement=agreement,
         policy=policy,
@@ -254,7 +254,7 @@ def _clock(seen: _Following, cycle: Cycle, now: int) -> Clock:
     )
 
 
-def _matched(seen: _Following, agreement: Agreement, policy: Policy, cycle: Cycle) -> tuple[Matched, Matched]:
+def _matched(seen: _Following, policy: Policy, cycle: Cycle) -> tuple[Matched, Matched]:
     """Why the policy applies and why this goal: the values at the event by which the clock came to its present target."""
     _, judge = seen.find(cycle.version)
     since = cycle.retargets[-1].at if cycle.retargets else cycle.started_at

@@ -194,6 +194,7 @@ class _StartForm(Form):
 
 class _PauseForm(Form):
     while_ = Cel(data_key="while", attribute="condition", required=True)
+    because = Text()
 
 
 class _GoalForm(PlacedForm):

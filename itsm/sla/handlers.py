@@ -41,12 +41,8 @@ STALE: Final = timedelta(minutes=10)
 
 _STALE: Final = STALE // timedelta(microseconds=1)
 
-LIST: Final = "/api/v1/sla/at-risk"
-"""Where a message about a standstill sends its reader."""
-
 CONDITION_FAILED: Final = "its condition does not hold"
 ENDED_IN_TIME: Final = "the clock stopped in time"
-WARNING_OF_THE_PAST: Final = "the clock has stopped"
 TOO_LATE: Final = "the clock has stopped"
 
 
@@ -85,7 +81,7 @@ class _Owed:
     def reason_not_to(self, record: Record) -> str | None:
         """Why nothing is done about it but to note it; None if what it calls for is to be done."""
         if not self.cycle.is_open and not self.is_breach:
-            return ENDED_IN_TIME if self.cycle.status is Status.MET else WARNING_OF_THE_PAST
+            return ENDED_IN_TIME if self.cycle.status is Status.MET else TOO_LATE
         told = Facts(record.type, record.number, record.state, record.category, record.values)
         if not self.judge.holds(self.threshold.condition, Subject(told, self.standing.places)):
             return CONDITION_FAILED
@@ -169,7 +165,7 @@ class _Standstill:
             key = f"stale:{template}:{login}:{hour}"
             if key not in self._said:
                 self._said.add(key)
-                payload = {"to": login, "template": template, "reached_in_the_hour_of": hour, "list": LIST}
+                payload = {"to": login, "template": template, "reached_in_the_hour_of": hour, "list": escalation.AT_RISK}
                 record.messages.append(Message(key, "notify", None, payload))
 
         return tell

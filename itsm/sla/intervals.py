@@ -19,7 +19,7 @@ from itsm.sla.rules import WITH_ANOTHER_GROUP
 from itsm.sla.standing import Correction, Cycle, Pause, Stretch
 from itsm.worktime import zones
 from itsm.worktime.calendar import Calendar
-from itsm.worktime.layout import to_instant, to_micros
+from itsm.worktime.layout import from_micros, to_micros
 
 MOST_INTERVALS: Final = 150
 """Above so many intervals a cycle is told in a coarser grain."""
@@ -59,7 +59,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Slice:
     """A time from `start` to `end` of one kind. `working` is what of it counted; `detail` says more than `because` does.
 
     `left_out` is how many intervals stand in this one's place, where there were too many to tell each; then it has no holding.
@@ -112,7 +112,7 @@ def spans(agreement: Agreement, cycle: Cycle, holdings: Sequence[tuple[int, Hold
     return found
 
 
-def intervals(told: Sequence[Span]) -> tuple[list[Interval], Grain]:
+def intervals(told: Sequence[Span]) -> tuple[list[Slice], Grain]:
     """The intervals of these spans in the finest grain that keeps them to about `MOST_INTERVALS`.
 
     If not even the coarsest does, for a ticket with thousands of events, those in the middle are summed up in one.
@@ -162,55 +162,55 @@ def _covers(correction: Correction, instant: int) -> bool:
     return correction.start is not None and correction.end is not None and correction.start <= instant < correction.end
 
 
-def _by_openings(span: Span) -> Iterator[Interval]:
+def _by_openings(span: Span) -> Iterator[Slice]:
     if span.calendar is None:
         yield _whole(span)
         return
     at = span.start
     for opens, closes in span.calendar.open_between(span.start, span.end):
         yield from _shut(span.calendar, at, opens, span.holding)
-        yield Interval(opens, closes, Because.WORKING, closes - opens, span.holding)
+        yield Slice(opens, closes, Because.WORKING, closes - opens, span.holding)
         at = closes
     yield from _shut(span.calendar, at, span.end, span.holding)
 
 
-def _by_weeks(span: Span) -> Iterator[Interval]:
+def _by_weeks(span: Span) -> Iterator[Slice]:
     if span.calendar is None:
         yield _whole(span)
         return
     for start, end, _ in _days(span.calendar.zone, span.start, span.end, lambda day: day.weekday() == 0):
         working = span.calendar.elapsed_micros(start, end)
         because = Because.WORKING if working else Because.CLOSED
-        yield Interval(start, end, because, working, span.holding, "" if working else span.calendar.name)
+        yield Slice(start, end, because, working, span.holding, "" if working else span.calendar.name)
 
 
-def _whole(span: Span) -> Interval:
+def _whole(span: Span) -> Slice:
     if span.calendar is not None and not span.working:
-        return Interval(span.start, span.end, Because.CLOSED, 0, span.holding, span.calendar.name)
-    return Interval(span.start, span.end, span.because, span.working, span.holding, span.detail, span.by)
+        return Slice(span.start, span.end, Because.CLOSED, 0, span.holding, span.calendar.name)
+    return Slice(span.start, span.end, span.because, span.working, span.holding, span.detail, span.by)
 
 
-_GRAINS: Final[tuple[tuple[Grain, Callable[[Span], Iterable[Interval]]], ...]] = (
+_GRAINS: Final[tuple[tuple[Grain, Callable[[Span], Iterable[Slice]]], ...]] = (
     (Grain.OPENINGS, _by_openings),
     (Grain.WEEKS, _by_weeks),
     (Grain.EVENTS, lambda span: [_whole(span)]),
 )
 
 
-def _shut(calendar: Calendar, start: int, end: int, holding: Holding) -> Iterator[Interval]:
+def _shut(calendar: Calendar, start: int, end: int, holding: Holding) -> Iterator[Slice]:
     """A time in which a calendar is closed, holidays told apart from the rest."""
     for begins, stops, day in _days(calendar.zone, start, end, lambda _: True):
         holiday = calendar.holiday(day) if day not in calendar.exceptions and calendar.weekly[day.weekday()] else None
         if holiday is None:
-            yield Interval(begins, stops, Because.CLOSED, 0, holding, calendar.name)
+            yield Slice(begins, stops, Because.CLOSED, 0, holding, calendar.name)
         else:
-            yield Interval(begins, stops, Because.HOLIDAY, 0, holding, holiday or str(day))
+            yield Slice(begins, stops, Because.HOLIDAY, 0, holding, holiday or str(day))
 
 
 def _days(zone: str, start: int, end: int, cuts: Callable[[date], bool]) -> Iterator[tuple[int, int, date]]:
     """The time from `start` to `end`, cut at the beginning of local dates that `cuts` picks; each with its first date."""
     while start < end:
-        day = following = zones.to_local(to_instant(start), zone).date()
+        day = following = zones.to_local(from_micros(start), zone).date()
         stop = start
         while stop <= start or (stop < end and not cuts(following)):
             following += timedelta(days=1)
@@ -219,9 +219,9 @@ def _days(zone: str, start: int, end: int, cuts: Callable[[date], bool]) -> Iter
         start = stop
 
 
-def _merged(found: Iterable[Interval]) -> Iterator[Interval]:
+def _merged(found: Iterable[Slice]) -> Iterator[Slice]:
     """Neighbours of one kind as one."""
-    last: Interval | None = None
+    last: Slice | None = None
     for one in found:
         if last is not None and _kind(last) == _kind(one) and last.end == one.start:
             last = replace(last, end=one.end, working=last.working + one.working)
@@ -233,11 +233,11 @@ def _merged(found: Iterable[Interval]) -> Iterator[Interval]:
         yield last
 
 
-def _kind(one: Interval) -> tuple[object, ...]:
+def _kind(one: Slice) -> tuple[object, ...]:
     return one.because, one.detail, one.by, one.holding
 
 
-def _summed(found: Sequence[Interval]) -> Interval:
+def _summed(found: Sequence[Slice]) -> Slice:
     working = sum(one.working for one in found)
     because = Because.WORKING if working else Because.CLOSED
-    return Interval(found[0].start, found[-1].end, because, working, None, left_out=len(found))
+    return Slice(found[0].start, found[-1].end, because, working, None, left_out=len(found))

@@ -17,12 +17,14 @@ from itsm.platform.time import EPOCH
 from itsm.workflow.definition import Category, Expression, Position
 from itsm.worktime.calendar import Calendar, always
 from itsm.worktime.duration import Duration
+from itsm.worktime.timeline import BeyondCalendarError
 
 STARTED: Final = "escalation_started"
 TOLD: Final = "escalated_to"
 ACKNOWLEDGED: Final = "escalation_acknowledged"
+ABANDONED: Final = "escalation_abandoned"
 MOVED: Final = "moved"
-KINDS: Final = (STARTED, TOLD, ACKNOWLEDGED, MOVED)
+KINDS: Final = (STARTED, TOLD, ACKNOWLEDGED, ABANDONED, MOVED)
 """The events from which the story of a ticket's escalations follows."""
 
 OVER: Final = frozenset({Category.RESOLVED.value, Category.CLOSED.value})
@@ -43,6 +45,17 @@ class Quiet:
 
     calendar: str
     unless: Expression | None = None
+
+    def ends(self, now: datetime, calendars: Mapping[str, Calendar]) -> datetime | None:
+        """When the quiet hours that an instant lies in are over; None if it lies in none.
+
+        In years that nobody has written hours down for yet there are none: people are told.
+        """
+        try:
+            opening = calendars[self.calendar].next_opening(now)
+        except BeyondCalendarError:
+            return None
+        return opening if opening > now else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +85,30 @@ class Ladder:
     cap: Cap | None = None
 
     def after(self, place: int, now: datetime, calendars: Mapping[str, Calendar]) -> datetime | None:
-        """When the step after the one at `place` is due, if that is taken now; None after the last."""
+        """When the step after the one at `place` is due, if that is taken now; None after the last.
+
+        Where the calendar ends before the wait does, business time passes around the clock: nobody waits for ever.
+        """
         wait = self.steps[place].wait
         if wait is None or place + 1 >= len(self.steps):
             return None
         hours = calendars[self.calendar] if self.calendar is not None else always()
-        return hours.add_duration(now, wait)
+        try:
+            return hours.add_duration(now, wait)
+        except BeyondCalendarError:
+            return always().add_duration(now, wait)
 
 
 class State(StrEnum):
-    """How a run up a ladder stands: with steps to come, all told and no answer, taken on by somebody, or over by itself."""
+    """How a run up a ladder stands: with steps to come, all told and no answer, taken on by somebody, over by itself, or given
+    up because the desk has no such ladder any more.
+    """
 
     RUNNING = "running"
     UNANSWERED = "unanswered"
     ACKNOWLEDGED = "acknowledged"
     OVER = "over"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +151,9 @@ class Run:
 class _Story:
     runs: dict[int, Run] = field(default_factory=dict)
 
-    def end(self, state: State, at: datetime, by: str | None = None, said: int | None = None) -> None:
+    def end(self, state: State, at: datetime, by: str | None = None, said: int | None = None, only: int | None = None) -> None:
         for number, run in self.runs.items():
-            if run.is_open:
+            if run.is_open and only in (None, number):
                 self.runs[number] = replace(run, state=state, ended_at=at, acknowledged_by=by, said=said)
 
 
@@ -147,6 +169,8 @@ def runs(events: Iterable[tuple[datetime, str, str, Mapping[str, Any]]]) -> list
             story.runs[run.number] = replace(run, state=state, steps=(*run.steps, step))
         elif kind == ACKNOWLEDGED:
             story.end(State.ACKNOWLEDGED, at, actor, payload.get("said"))
+        elif kind == ABANDONED and payload["run"] is not None:
+            story.end(State.ABANDONED, at, only=payload["run"])
         elif kind == MOVED and payload.get("category") in OVER:
             story.end(State.OVER, at)
     return list(story.runs.values())

@@ -13,7 +13,7 @@ from itsm.sla.policy import ALWAYS, Agreement, Hours, Threshold
 from itsm.sla.standing import Cycle, Status
 from itsm.worktime.calendar import Calendar
 from itsm.worktime.duration import Duration
-from itsm.worktime.layout import to_instant, to_micros
+from itsm.worktime.layout import from_micros, to_micros
 from itsm.worktime.timeline import BeyondCalendarError
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -105,12 +105,10 @@ def passed(agreement: Agreement, cycle: Cycle, at: int) -> tuple[tuple[str, int]
     return tuple((label, when) for label, when in instants if when is not None and when <= at)
 
 
-def outstanding(
-    agreement: Agreement, cycle: Cycle, quiet_until: int, settled_until: int | None = None
-) -> list[tuple[int, Threshold]]:
+def outstanding(agreement: Agreement, cycle: Cycle, quiet_until: int, settled_until: int) -> list[tuple[int, Threshold]]:
     """The thresholds of a cycle that are still to be answered, each with its instant, the earliest first.
 
-    Those reached up to `quiet_until` are not, nor any of a cycle that had ended by `settled_until` (by default the same).
+    Those reached up to `quiet_until` are not, nor any of a cycle that had ended by `settled_until`.
 
     A clock that has ended reaches no more of them, but those that it had reached before are owed still. One that stops at the
     very instant of a threshold has not reached it: a promise kept in the last microsecond is kept.
@@ -118,7 +116,7 @@ def outstanding(
     policy = agreement.policies.get(cycle.clock)
     if policy is None or cycle.status is Status.CANCELLED:
         return []
-    if cycle.stopped_at is not None and cycle.stopped_at <= (quiet_until if settled_until is None else settled_until):
+    if cycle.stopped_at is not None and cycle.stopped_at <= settled_until:
         return []  # nor need its calendars be known to an agreement that came later
     found = []
     for place, threshold in enumerate(policy.thresholds):
@@ -139,7 +137,7 @@ def length_of(agreement: Agreement, calendar: str, target: Duration, start: int)
     hours = agreement.calendar(calendar)
     if target.end_of_day:
         try:
-            return hours.elapsed_micros(start, to_micros(hours.end_of_business_day(to_instant(start), target.end_of_day)))
+            return hours.elapsed_micros(start, to_micros(hours.end_of_business_day(from_micros(start), target.end_of_day)))
         except BeyondCalendarError:
             return ENDLESS
     working = hours.working_length(target)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from itsm.people.access import SYSTEM
 from itsm.sla.policy import Happening
 from itsm.workflow.case import Value
 from itsm.workflow.definition import Category
@@ -121,7 +122,7 @@ def _happenings(moment: Moment) -> Iterator[Happening]:
 
 def _is_public_word(moment: Moment) -> bool:
     """A public comment, or the public words that go with a transition; not what the desk itself writes."""
-    if moment.actor == "system":
+    if moment.actor == SYSTEM.login:
         return False
     if moment.kind == "commented":
         return bool(moment.payload.get("visibility", "public") == "public")

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class OnChange(StrEnum):
-    """What becomes of the time already spent when the target changes on the way (time.md, rule 7)."""
+    """What becomes of the time already spent when the target changes on the way (docs/sla.md, rule 7)."""
 
     KEEP_ELAPSED = "keep_elapsed"
     RESTART = "restart"
@@ -127,11 +127,6 @@ class Threshold:
         object.__setattr__(self, "news", tuple(action for action in self.do if action.name == NOTIFY))
         object.__setattr__(self, "deeds", tuple(action for action in self.do if action.name != NOTIFY))
 
-    @property
-    def is_warning(self) -> bool:
-        """Whether it lies before the due instant: nothing is broken yet."""
-        return self.before is not None or (self.share is not None and self.share < 1)
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -155,6 +150,9 @@ class Policy:
     per_group: Return | None = None
     promise: str | None = None
     """What the requester is told, as the end of “We …”: “will resolve this”. None: the clock is not his to see."""
+
+    pause_reason: str | None = None
+    """Why it pauses, as the end of “because …”: “we are waiting for your answer”. None: by what the ticket is then."""
 
 
 @dataclass(frozen=True)

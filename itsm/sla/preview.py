@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from itsm.platform.database import Database, Prepared, Session
 from itsm.sla import sources
 from itsm.sla.agreements import Agreements, Source
-from itsm.sla.comparing import Page, compare
+from itsm.sla.comparing import Compared, compare
 from itsm.sla.differences import Outcome, Weightiest, changes
 from itsm.sla.judging import Judge
 from itsm.sla.models import SlaClock, SlaStanding, SlaVersion
@@ -211,7 +211,7 @@ def _compared(bench: _Bench, first: int, last: int) -> Outcome:
             retold = bench.teller(policies).tell(
                 [(at, kind, who, orjson.loads(text)) for _, at, kind, who, text in told.get(ticket.id, ())]
             )
-            page = Page(ticket, retold, outcome, weightiest, bench.job.now, with_closed)
-            compare(page, policies, kept.get(ticket.id, ()))
+            compared = Compared(ticket, retold, outcome, weightiest, bench.job.now, with_closed)
+            compare(compared, policies, kept.get(ticket.id, ()))
     outcome.shown = weightiest.told()
     return outcome

@@ -111,6 +111,7 @@ class _Maker:
             start=Condition(frozenset(on), self._compiled(start.get("when"))),
             retroactive=start.get("retroactive", False),
             pause=self._compiled(data.get("pause", {}).get("condition")),
+            pause_reason=data.get("pause", {}).get("because"),
             stop=self._condition(data["stop"]),
             cancel=self._condition(data.get("cancel", {})),
             reset=self._condition(data.get("reset", {})),

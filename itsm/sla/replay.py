@@ -20,7 +20,7 @@ from itsm.sla.standing import Cycle, Key, Standing, Status
 
 NO_SUCH_CLOCK: Final = "the agreement that was applied has no such clock"
 
-Told: TypeAlias = tuple[int, str, str, Mapping[str, Any]]
+LoggedEvent: TypeAlias = tuple[int, str, str, Mapping[str, Any]]
 """An event: instant in microseconds, kind, actor, payload."""
 
 Find: TypeAlias = Callable[[int], tuple[Agreement, Judge]]
@@ -36,7 +36,7 @@ class Derivation:
     facts: Facts = NOTHING
 
 
-def derive(find: Find, events: Iterable[Told]) -> Derivation:
+def derive(find: Find, events: Iterable[LoggedEvent]) -> Derivation:
     """The clocks of a ticket with these events, in their order."""
     story = list(moments(events))
     standing, cycles = Standing(), dict[Key, Cycle]()

@@ -5,21 +5,35 @@ Only tickets that the reader sees are counted, so a figure tells nobody of what 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from itsm.people.models import Group, Organisation
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.schema import Instant, Json
+from itsm.services.models import Service
 from itsm.sla.models import SlaClock
 from itsm.sla.standing import OPEN, Correction, Status, cycle_of
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
 from itsm.tickets.visibility import parameters, sight, visible_to
+
+
+class By(StrEnum):
+    """What a count may be parted by, as tickets stand now. A clock per group counts for the group whose clock it was."""
+
+    GROUP = "group"
+    SERVICE = "service"
+    ORGANISATION = "organisation"
+    PRIORITY = "priority"
+
 
 MOST_MONTHS: Final = 36
 MOST_NOTED: Final = 200
@@ -27,12 +41,14 @@ MOST_NOTED: Final = 200
 
 @dataclass(slots=True)
 class Results:
-    """How the cycles of a clock that ended in a month came out. `excused` are misses that were excused, counted as missed
-    too; `corrected` are cycles from which time was taken out."""
+    """How the cycles of a clock that ended in a month came out, or, where the count is parted, those `of` a group, service,
+    organisation or priority. `excused` are misses that were excused, counted as missed too; `corrected` are cycles from which
+    time was taken out."""
 
     clock: str
     kind: str
     month: datetime
+    of: str | None = None
     met: int = 0
     missed: int = 0
     cancelled: int = 0
@@ -62,8 +78,9 @@ class Report:
     more_noted: bool = False
 
 
-def count(tx: Tx, months: list[datetime], clock: str | None = None) -> Report:
-    """What came of the clocks that ended from the first of these instants to before the last, counted between each two.
+def count(tx: Tx, months: list[datetime], clock: str | None = None, by: By | None = None) -> Report:
+    """What came of the clocks that ended from the first of these instants to before the last, counted between each two, and
+    parted `by` whose they were.
 
     Only tickets that the actor sees are counted. Raises `DeskError` for more than `MOST_MONTHS`.
     """
@@ -73,7 +90,7 @@ def count(tx: Tx, months: list[datetime], clock: str | None = None) -> Report:
     values: dict[str, Any] = {**parameters(tx.actor), "since": months[0], "before": months[-1], "clock": clock}
     bounds = {f"month_{index}": month for index, month in enumerate(months)}
     kind, is_postgresql = sight(tx.actor), tx.session.is_postgresql
-    counted = tx.session.all(_counting(kind, chosen, len(months), is_postgresql), **values, **bounds)
+    counted = tx.session.all(_counting(kind, chosen, len(months), is_postgresql, by), **values, **bounds)
     noted = tx.session.all(_noting(kind, chosen, is_postgresql), **values)
     made = [
         Noted(row.number, row.clock, row.part, row.cycle, row.status, row.stopped_at, one)
@@ -84,9 +101,10 @@ def count(tx: Tx, months: list[datetime], clock: str | None = None) -> Report:
 
 
 def _gathered(rows: list[Any], months: list[datetime]) -> list[Results]:
-    found: dict[tuple[int, str], Results] = {}
+    found: dict[tuple[int, str, str], Results] = {}
     for row in rows:
-        one = found.setdefault((row.month, row.clock), Results(row.clock, row.kind, months[row.month]))
+        key = (row.month, row.clock, row.of or "")
+        one = found.setdefault(key, Results(row.clock, row.kind, months[row.month], row.of))
         match Status(row.status):
             case Status.MET:
                 one.met += row.cycles
@@ -117,17 +135,32 @@ def _corrections(is_postgresql: bool) -> sa.ColumnElement[int]:
     return sa.type_coerce(found, sa.Integer)
 
 
+_OF: Final[Mapping[By | None, sa.SQLColumnExpression[Any]]] = {
+    None: sa.null(),
+    By.GROUP: sa.case((SlaClock.part != sa.literal_column("''"), SlaClock.part), else_=Group.key),
+    By.SERVICE: Service.key,
+    By.ORGANISATION: Organisation.key,
+    By.PRIORITY: Ticket.priority,
+}
+_BESIDE: Final[Mapping[By, tuple[type[Any], sa.ColumnElement[bool]]]] = {
+    By.GROUP: (Group, Group.id == Ticket.group_id),
+    By.SERVICE: (Service, Service.id == Ticket.service_id),
+    By.ORGANISATION: (Organisation, Organisation.id == Ticket.organisation_id),
+}
+
+
 @lru_cache(maxsize=256)
-def _counting(kind: str, chosen: str, bounds: int, is_postgresql: bool) -> Prepared:
+def _counting(kind: str, chosen: str, bounds: int, is_postgresql: bool, by: By | None) -> Prepared:
     places = [sa.bindparam(f"month_{index}", type_=Instant) for index in range(1, bounds)]
     month = sa.case(
         *((SlaClock.stopped_at < place, sa.literal_column(str(index))) for index, place in enumerate(places)),
         else_=sa.literal_column(str(bounds - 1)),
     )
-    rows = (
+    ended = (
         sa.select(
             SlaClock.clock,
             SlaClock.kind,
+            sa.type_coerce(_OF[by], sa.Text).label("of"),
             SlaClock.status,
             SlaClock.excused,
             sa.type_coerce(month, sa.Integer).label("month"),
@@ -137,9 +170,11 @@ def _counting(kind: str, chosen: str, bounds: int, is_postgresql: bool) -> Prepa
         )
         .join(Ticket, Ticket.id == SlaClock.ticket_id)
         .where(*_ended(chosen), visible_to(kind))
-        .subquery("ended")
     )
-    keys = [rows.c.clock, rows.c.kind, rows.c.status, rows.c.excused, rows.c.month, rows.c.corrected]
+    if by is not None and by in _BESIDE:
+        ended = ended.outerjoin(*_BESIDE[by])
+    rows = ended.subquery("ended")
+    keys = [rows.c.clock, rows.c.kind, rows.c.of, rows.c.status, rows.c.excused, rows.c.month, rows.c.corrected]
     return Prepared(sa.select(*keys, sa.func.count().label("cycles")).group_by(*keys))
 
 

@@ -8,7 +8,7 @@ At each moment, for each policy in the order of the file that can apply to the t
    `cancel` (cancelled), `stop` (met, or missed if the due instant has passed), `reset` (cancelled, and a new cycle begins).
 3. One that goes on takes a changed target, by the policy's rule for that, and is paused or resumed.
 4. A clock without an open cycle that is set off by `start` or `reset` waits until the policy applies and nothing pauses it;
-   then its cycle begins (time.md, rule 6: a ticket born in a pausing state starts its clock when it first leaves it). With
+   then its cycle begins (docs/sla.md, rule 6: a ticket born in a pausing state starts its clock when it first leaves it). With
    `retroactive`, what passed unpaused while it waited counts.
 
 A clock per group is one such clock for each group; all but that of the ticket's present group are paused (`accumulate`), or end
@@ -123,7 +123,7 @@ def _end(step: Step, cycle: Cycle, status: Status | None, why: str) -> None:
 
 
 def _retarget(step: Step, policy: Policy, cycle: Cycle, place: int) -> Cycle:
-    """The cycle under the goal that fits now; the policy says what becomes of the time spent (time.md, rule 7)."""
+    """The cycle under the goal that fits now; the policy says what becomes of the time spent (docs/sla.md, rule 7)."""
     goal = policy.goals[place]
     calendar = step.calendar(goal)
     was = cycle.target

@@ -22,19 +22,19 @@ from itsm.sla.keeping import Keeper
 from itsm.sla.models import SlaClock
 from itsm.sla.policy import Policy
 from itsm.sla.standing import Cycle, cycle_of
-from itsm.tickets import queries, records
+from itsm.tickets import loading, queries
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
 from itsm.tickets.visibility import parameters, sight, visible_to
 
-Place: TypeAlias = tuple[datetime, int, str, str]
+After: TypeAlias = tuple[datetime, int, str, str]
 """Where a page ends: due instant, ticket's row, clock, part."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtRisk:
-    """Which running clocks: due before `until`, and of one group, clock or kind where these are given."""
+    """Which running clocks: due by `until` (that instant included), and of one group, clock or kind where these are given."""
 
     until: datetime
     group: str | None = None
@@ -61,7 +61,7 @@ class Page:
     """The clocks found, and where the next page goes on; None when there is none."""
 
     clocks: list[Running]
-    next: Place | None
+    next: After | None
 
 
 _CLOCK_KEYS = (SlaClock.due_at, SlaClock.ticket_id, SlaClock.clock, SlaClock.part)
@@ -73,7 +73,7 @@ _FILTERS: Final[Mapping[str, sa.ColumnElement[bool]]] = {
 }
 
 
-def at_risk(tx: Tx, keeper: Keeper, question: AtRisk, after: Place | None = None) -> Page:
+def at_risk(tx: Tx, keeper: Keeper, question: AtRisk, after: After | None = None) -> Page:
     """The running clocks that answer a question, the earliest due first, of tickets that the actor sees."""
     given = {name: value for name in _FILTERS if (value := getattr(question, name)) is not None}
     values: dict[str, Any] = {**parameters(tx.actor), **given, "until": question.until}
@@ -82,7 +82,7 @@ def at_risk(tx: Tx, keeper: Keeper, question: AtRisk, after: Place | None = None
     statement = _at_risk(sight(tx.actor), tuple(given), "onwards" if after else "first", question.limit)
     rows = tx.session.all(statement, **values)
     more, rows = len(rows) > question.limit, rows[: question.limit]
-    found = [records.from_row(tx, row) for row in rows]
+    found = [loading.from_row(tx, row) for row in rows]
     seen = queries.visible_fields_of_many(tx, found)
     running = [_running(tx, keeper, row, record, fields) for row, record, fields in zip(rows, found, seen, strict=True)]
     last = rows[-1] if more else None
@@ -103,7 +103,7 @@ def _at_risk(kind: str, filters: tuple[str, ...], page: str, limit: int) -> Prep
         found = found.where(SlaClock.due_at >= place[0], sa.tuple_(*_CLOCK_KEYS) > sa.tuple_(*place))
     few = found.order_by(*_CLOCK_KEYS).limit(sa.literal_column(str(limit + 1))).subquery("found")
     return Prepared(
-        records.record_select(few)
+        loading.record_select(few)
         .add_columns(few.c.clock, few.c.part, few.c.due_at, sa.type_coerce(few.c.detail, Json).label("detail"))
         .order_by(few.c.due_at, few.c.id, few.c.clock, few.c.part)
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from itsm.services.rules import Criticality
 from itsm.workflow.builtin import BUILTIN_FIELDS
 from itsm.workflow.definition import Category, Field, FieldType, Workflow
 from itsm.workflow.scope import Kind, Scope, Variable, variables_of
@@ -23,7 +24,7 @@ PLACES: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         **{f"service.{name}": Kind.NULLABLE_TEXT for name in ("key", "criticality", "owner", "calendar")},
         **{f"group.{name}": Kind.NULLABLE_TEXT for name in ("key", "calendar")},
-        **{f"requester.{name}": Kind.NULLABLE_TEXT for name in ("login", "location", "department", "plan")},
+        **{f"requester.{name}": Kind.NULLABLE_TEXT for name in ("login", "location", "department")},
         "requester.roles": Kind.LIST,
         **{f"organisation.{name}": Kind.NULLABLE_TEXT for name in ("key", "plan")},
         **{f"ci.{name}": Kind.NULLABLE_TEXT for name in ("key", "criticality", "location", "kind")},
@@ -31,7 +32,7 @@ PLACES: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """What the directory said when it was noted into the events, by name."""
 
-CRITICALITIES: Final = frozenset({"critical", "high", "medium", "low"})
+_CRITICALITIES: Final = frozenset(Criticality)
 
 _CHOSEN: Final = frozenset({FieldType.CHOICE, FieldType.MULTI_CHOICE})
 
@@ -87,13 +88,13 @@ def scope_of(
     """The names that the expressions of a file may use; `source` is its text, for the places of faults."""
     roles = frozenset(vocabulary.roles) | {"agent", "requester"} if vocabulary.roles else None
     words = {
-        "service.criticality": CRITICALITIES,
+        "service.criticality": _CRITICALITIES,
         "service.calendar": frozenset(calendars),
         "group.key": vocabulary.groups,
         "group.calendar": frozenset(calendars),
         "requester.location": frozenset(locations) if locations else None,
         "requester.roles": roles,
-        "ci.criticality": CRITICALITIES,
+        "ci.criticality": _CRITICALITIES,
         "ci.location": frozenset(locations) if locations else None,
     }
     states = frozenset(state for workflow in workflows.values() for state in workflow.states)

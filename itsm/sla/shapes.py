@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from itsm.people.access import SYSTEM
 from itsm.sla.judging import Judge, Subject
 from itsm.sla.measure import calendar_key
 from itsm.sla.moments import APPLIED, CORRECTED, EXCUSED, STAMP, THRESHOLD_REACHED, Facts, Moment, moments
 from itsm.sla.policy import Agreement, Happening, OnChange, Policy, expressions_of
-from itsm.sla.replay import Begun, Told, retold
+from itsm.sla.replay import Begun, LoggedEvent, retold
 from itsm.sla.threads import Retold, Short, Thread, Threads, in_full, moved
 from itsm.workflow.expression import Compiled
 
+_SYSTEM: Final = SYSTEM.login
 _MOST_SITUATIONS: Final = 200_000
 _MOST_SHAPES: Final = 20_000
 _NOT_TIME: Final = frozenset({APPLIED, EXCUSED, THRESHOLD_REACHED})
@@ -101,7 +103,7 @@ class Retelling:
         self._by_number = "ticket.number" in names
         self._by_group = any(policy.per_group is not None for policy in policies)
 
-    def tell(self, story: Sequence[Told]) -> Retold:
+    def tell(self, story: Sequence[LoggedEvent]) -> Retold:
         """The cycles that a story gives; its events are in the order in which they were written."""
         self.told += 1
         outline = self._outline(story)
@@ -115,7 +117,7 @@ class Retelling:
         template = self._shapes[code]
         return self._in_full(story) if template is None else Retold(self.agreement, template, outline.instants)
 
-    def _outline(self, story: Sequence[Told]) -> _Outline | None:
+    def _outline(self, story: Sequence[LoggedEvent]) -> _Outline | None:
         """The shape of a story; None of one that has to be told in full.
 
         It does what `moments.moments` does, but looks only at the fields that somebody asks for, and makes no moments.
@@ -143,7 +145,7 @@ class Retelling:
             if stamp and (noted := stamp.get("places")):
                 places, situation = {**places, **noted}, None
                 placed = self._placed.setdefault(_key(map(places.get, self._places)), len(self._placed) + 1)
-            by = actor == values.get("requester"), actor == "system", "comment" in payload, payload.get("visibility")
+            by = actor == values.get("requester"), actor == _SYSTEM, "comment" in payload, payload.get("visibility")
             into = values.get("assignee") not in (None, assignee), values.get("group") != group, payload.get("trigger")
             key = kind, was, category, moved, bool(changes), by, into
             step = self._steps.get(key)
@@ -193,7 +195,7 @@ class Retelling:
         )
         return self._numbers.setdefault((answers, calendars, group), _Situation(len(self._numbers), applying))
 
-    def _template(self, story: Sequence[Told], outline: _Outline) -> Threads | None:
+    def _template(self, story: Sequence[LoggedEvent], outline: _Outline) -> Threads | None:
         """A story's cycles with the places of their instants; None if they would differ at other instants."""
         names = frozenset[str]().union(*(situation.applying for situation in outline.situations))
         if any(not _is_portable(self.agreement.policies[name]) for name in names):
@@ -221,7 +223,7 @@ class Retelling:
             found = self._parts[names] = replace(self.agreement, policies=chosen)
         return found
 
-    def _in_full(self, story: Sequence[Told]) -> Retold:
+    def _in_full(self, story: Sequence[LoggedEvent]) -> Retold:
         self.in_full += 1
         _, told = retold((self.agreement, self.judge), self.agreement.id, list(moments(story)))
         return Retold(self.agreement, in_full(told))

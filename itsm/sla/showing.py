@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from itsm.platform.time import from_micros, rfc3339
 from itsm.sla.explain import Change, Clock, Deed, Matched, Reached
-from itsm.sla.intervals import Because, Interval
+from itsm.sla.intervals import Because, Slice
 from itsm.sla.policy import ALWAYS
 from itsm.sla.standing import Correction, Retarget, Target
 from itsm.workflow.expression import Compiled
@@ -43,10 +43,6 @@ class Reader:
         return all(self.sees(field_of(name)) for name in condition.names)
 
 
-EVERYBODY: Final = Reader()
-"""The desk itself, and whoever runs it."""
-
-
 def field_of(name: str) -> str:
     """The ticket's field that a variable rests on: cost for `ticket.cost.amount`, service for `service.owner`."""
     root, _, rest = name.partition(".")
@@ -71,9 +67,9 @@ def clock(told: Clock, reader: Reader) -> dict[str, Any]:
         "corrections": [correction(one, reader) for one in cycle.corrections],
         "grain": told.grain.value,
         "intervals": [_interval(one, told, reader) for one in told.intervals],
-        "by_state": _sums("state", told.totals.state, told, reader),
-        "by_group": _sums("group", told.totals.group, told, reader),
-        "by_assignee": _sums("assignee", told.totals.assignee, told, reader),
+        "by_state": _sums("state", told.totals.state, reader),
+        "by_group": _sums("group", told.totals.group, reader),
+        "by_assignee": _sums("assignee", told.totals.assignee, reader),
     }
 
 
@@ -101,7 +97,7 @@ def why_paused(why: str, told: Clock, reader: Reader) -> str:
     return why
 
 
-def why(one: Interval, told: Clock, reader: Reader) -> str:
+def why(one: Slice, told: Clock, reader: Reader) -> str:
     """Why an interval counts or does not, in a few words."""
     if one.left_out:
         return f"{one.left_out} intervals that are not told one by one"
@@ -126,7 +122,7 @@ def correction(one: Correction, reader: Reader) -> dict[str, Any]:
 
 
 def counted(target: Target, calendar: Calendar) -> str:
-    """How a target is counted, in one sentence: which of the forms of time.md's rule 9, and with what length."""
+    """How a target is counted, in one sentence: which of the forms of docs/working-time.md, rule 9, and with what length."""
     if target.calendar == ALWAYS:
         return f"{target.text} of elapsed time, day and night."
     return calendar.explain(Duration.parse(target.text))
@@ -212,7 +208,7 @@ def _threshold(one: Reached) -> dict[str, Any]:
     }
 
 
-def _interval(one: Interval, told: Clock, reader: Reader) -> dict[str, Any]:
+def _interval(one: Slice, told: Clock, reader: Reader) -> dict[str, Any]:
     held = one.holding
     return {
         "from": instant(one.start),
@@ -226,7 +222,7 @@ def _interval(one: Interval, told: Clock, reader: Reader) -> dict[str, Any]:
     }
 
 
-def _sums(name: str, sums: Mapping[Any, int], told: Clock, reader: Reader) -> list[dict[str, Any]]:
+def _sums(name: str, sums: Mapping[Any, int], reader: Reader) -> list[dict[str, Any]]:
     if not reader.sees(name) and name != "state":
         return []
     return [{name: key, "working": length(micros)} for key, micros in _longest_first(sums.items())]

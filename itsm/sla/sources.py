@@ -19,6 +19,7 @@ from itsm.sla.reading import load_agreement
 from itsm.workflow import calendars, locations
 from itsm.workflow.definition import Workflow
 from itsm.workflow.findings import Finding, Severity
+from itsm.workflow.source import normalised
 from itsm.workflow.vocabulary import Vocabulary
 
 PROMISES, HOURS, PLACES = "sla.yaml", "calendars.yaml", "locations.yaml"
@@ -36,12 +37,28 @@ class Unsound(DeskError):
 
 
 def gather(config: Path, workflows: Path) -> Source:
-    """What an installation has. Files that are absent are left out."""
-    files = {name: path.read_text("utf-8") for name in (PROMISES, HOURS, PLACES) if (path := config / name).exists()}
-    for path in sorted(config.rglob("*.ics")):
-        files[path.relative_to(config).as_posix()] = path.read_text("utf-8")
-    told = (outline(path.read_text("utf-8")) for path in sorted(workflows.glob("*.yaml")))
+    """What an installation has: the files by which it promises, and the iCalendar files that its calendars name.
+
+    Files that are absent are left out. Raises `DeskError` (`bad_configuration`) for one that is not UTF-8 (RFC 5545, 3.1.4).
+    """
+    files = {name: _text(path.read_bytes(), path) for name in (PROMISES, HOURS, PLACES) if (path := config / name).exists()}
+
+    def take(name: str) -> bytes:
+        found = calendars.beside(config / HOURS, name)
+        files[name] = _text(found, config / name)
+        return found
+
+    calendars.load_calendars(files.get(HOURS, "{}"), HOURS, take)
+    told = (outline(_text(path.read_bytes(), path)) for path in sorted(workflows.glob("*.yaml")))
     return Source(files, dict(one for one in told if one is not None))
+
+
+def _text(data: bytes, path: Path) -> str:
+    try:
+        return normalised(data.decode())
+    except UnicodeDecodeError as error:
+        words = f"{path} is not UTF-8 text: byte 0x{data[error.start]:02x}. Save it as UTF-8."
+        raise DeskError(Kind.SETUP, "bad_configuration", words) from error
 
 
 def reader(vocabulary: Vocabulary) -> Callable[[Source], Agreement]:

@@ -128,11 +128,12 @@ class Standing:
     """All clocks of one ticket.
 
     `version` is the agreement it was born with or moved to; None if there was none. `places` is what the directory said of
-    those near the ticket when that was noted. `cycles` holds each clock's latest cycle, and earlier ones with a threshold still
-    to be answered. `waiting` are clocks that have been set off and may not run yet, with the time that would have counted so
-    far; `edges` the conditions that held last. Thresholds up to `quiet_until` are taken as answered: that past was told, not
-    lived. `applied_at` is when the agreement was applied to the ticket, 0 if it was born with it: what had ended by then is
-    settled. `last_at` is when a clock last changed: should the machine's clock be put back, these do not run backwards.
+    those near the ticket when that was noted. `cycles` holds each clock's latest cycle, earlier ones with a threshold still to
+    be answered, and misses, which may be excused at any time. `waiting` are clocks that have been set off and may not run yet,
+    with the time that would have counted so far; `edges` the conditions that held last. Thresholds up to `quiet_until` are
+    taken as answered: that past was told, not lived. `applied_at` is when the agreement was applied to the ticket, 0 if it was
+    born with it: what had ended by then is settled. `last_at` is when a clock last changed: should the machine's clock be put
+    back, these do not run backwards.
     """
 
     version: int | None = None
@@ -153,6 +154,10 @@ class Standing:
         """The newest cycle of a clock; None before the first."""
         found = [cycle for cycle in self.cycles.values() if cycle.clock == clock and cycle.part == part]
         return max(found, key=lambda cycle: cycle.number, default=None)
+
+    def is_past_miss(self, cycle: Cycle) -> bool:
+        """Whether a cycle was missed, and its clock has gone on to another since."""
+        return cycle.status is Status.MISSED and self.latest(cycle.clock, cycle.part) is not cycle
 
 
 def encode(standing: Standing) -> str:

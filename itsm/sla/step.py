@@ -8,7 +8,7 @@ from itsm.sla import measure
 from itsm.sla.judging import Judge, Subject
 from itsm.sla.moments import Moment
 from itsm.sla.policy import Agreement, Condition, Goal, Policy
-from itsm.sla.standing import Cycle, Spans, Standing
+from itsm.sla.standing import Cycle, Spans, Standing, Status
 from itsm.workflow.expression import Compiled
 
 
@@ -72,11 +72,15 @@ class Step:
         return measure.calendar_for(goal.target, hours)
 
     def forget(self) -> None:
-        """Drop cycles that have ended and been followed by another, once nothing about them is owed any more."""
+        """Drop cycles that have ended and been followed by another, once nothing about them is owed any more.
+
+        A miss stays: it may be excused at any time.
+        """
         kept = {
             key: cycle
             for key, cycle in self.standing.cycles.items()
-            if self.standing.latest(cycle.clock, cycle.part) is cycle
+            if cycle.status is Status.MISSED
+            or self.standing.latest(cycle.clock, cycle.part) is cycle
             or measure.outstanding(self.agreement, cycle, *self.standing.past)
         }
         if len(kept) != len(self.standing.cycles):

@@ -5,14 +5,11 @@ The same data whether a program asks by HTTP or somebody at the command line.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from itsm.sla import showing, wording
 from itsm.sla.explain import Change, Clock, Deed
 from itsm.sla.queries import Sheet
-
-_UNTOLD: Final = frozenset({Deed.EXCUSED})
-"""What is put down for reports, and is no change of a promise to whom it was made."""
 
 
 def sheet(told: Sheet) -> dict[str, Any]:
@@ -39,8 +36,17 @@ def _promised(one: Clock, told: Sheet) -> dict[str, Any]:
         "due": showing.instant(one.due),
         "breached": one.breached,
         "words": wording.promise(one, told.zone),
-        "changes": [_changed(each, one, told) for each in one.changes if each.deed not in _UNTOLD],
+        "changes": [_changed(each, one, told) for each in one.changes if _is_news(each)],
     }
+
+
+def _is_news(each: Change) -> bool:
+    """Whether it changes a promise for those to whom it was made.
+
+    An excuse is put down for reports, and other terms may come to the same.
+    """
+    comes_to_the_same = each.deed is Deed.OTHER_AGREEMENT and each.due_before == each.due_after
+    return each.deed is not Deed.EXCUSED and not comes_to_the_same
 
 
 def _explained(one: Clock, told: Sheet) -> dict[str, Any]:

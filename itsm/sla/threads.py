@@ -12,7 +12,7 @@ from itsm.sla.replay import Begun
 from itsm.sla.standing import Cycle, Status, Stretch, Target
 from itsm.worktime.calendar import Calendar
 
-Clock: TypeAlias = tuple[str, str]
+ClockKey: TypeAlias = tuple[str, str]
 """Policy and part."""
 
 Instants: TypeAlias = Mapping[int, int] | Sequence[int]
@@ -53,7 +53,7 @@ class Thread:
 
 _NOTHING: Final = Thread((), is_open=False)
 
-Threads: TypeAlias = Mapping[Clock, Thread]
+Threads: TypeAlias = Mapping[ClockKey, Thread]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ class Retold:
     threads: Threads
     instants: Sequence[int] = ()
 
-    def __iter__(self) -> Iterator[Clock]:
+    def __iter__(self) -> Iterator[ClockKey]:
         return iter(self.threads)
 
-    def thread(self, clock: Clock) -> Thread:
+    def thread(self, clock: ClockKey) -> Thread:
         """What the story gives a clock; nothing, if that never began."""
         return self.threads.get(clock, _NOTHING)
 
-    def of(self, clock: Clock) -> Sequence[Begun]:
+    def of(self, clock: ClockKey) -> Sequence[Begun]:
         """The cycles of a clock."""
         found = self.thread(clock).cycles
         if not self.instants:
@@ -84,7 +84,7 @@ class Retold:
         return [Begun(at[one.began_at], _decided(self.agreement, moved(one.cycle, at))) for one in found]
 
 
-def in_full(told: Mapping[Clock, Mapping[int, Begun]]) -> Threads:
+def in_full(told: Mapping[ClockKey, Mapping[int, Begun]]) -> Threads:
     """What `replay.retold` gives, by clock."""
     found = {clock: list(cycles.values()) for clock, cycles in told.items()}
     return {clock: Thread(cycles, any(one.cycle.is_open for one in cycles)) for clock, cycles in found.items()}

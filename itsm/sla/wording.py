@@ -13,12 +13,13 @@ from typing import Final
 
 from itsm.sla.explain import Change, Clock, Deed
 from itsm.sla.policy import ALWAYS, Condition, Goal, Happening, Hours, Kind, OnChange, Policy, Return, Threshold, names_of
+from itsm.sla.rules import WITH_ANOTHER_GROUP
 from itsm.sla.showing import field_of
 from itsm.sla.standing import Status
 from itsm.workflow.definition import Action
 from itsm.worktime import zones
 from itsm.worktime.duration import in_hours, words
-from itsm.worktime.layout import to_instant
+from itsm.worktime.layout import from_micros
 
 _MINUTE: Final = timedelta(minutes=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -93,7 +94,7 @@ _AN_ABBREVIATION: Final = 2
 
 def moment(at: int, zone: str) -> str:
     """An instant as people at a place say it: “Tuesday 3 March 2026, 17:00 (Berlin time)”."""
-    local = zones.to_local(to_instant(at), zone)
+    local = zones.to_local(from_micros(at), zone)
     return f"{local:%A} {local.day} {local:%B} {local.year}, {local:%H:%M} ({place(zone)})"
 
 
@@ -142,9 +143,9 @@ def change(one: Change, told: Clock, zone: str, names: Names) -> str:
         case Deed.STARTED:
             return f"{when}: it was promised, {by}."
         case Deed.PAUSED:
-            return f"{when}: the time stopped counting, because {_cause(one, told, names)}."
+            return f"{when}: the time stopped counting, because {_why_paused(one, told, names)}."
         case Deed.RESUMED:
-            return f"{when}: the time went on counting, because {_cause(one, told, names)}. From then on: {by}."
+            return f"{when}: the pause ended, because {_cause(one, told, names)}. From then on: {by}."
         case Deed.RETARGETED:
             was = one.cycle.retargets[-1].was.text
             because = _cause(one, told, names)
@@ -154,9 +155,26 @@ def change(one: Change, told: Clock, zone: str, names: Names) -> str:
         case Deed.EXCUSED:
             return f"{when}: it was noted that there was an excuse."
         case Deed.OTHER_AGREEMENT:
-            return f"{when}: other terms came into force. From then on: {by}."
+            return f"{when}: other terms came into force{_moved(one)}. From then on: {by}."
         case Deed.ENDED:
             return f"{when}: the clock stopped, because {_cause(one, told, names)}."
+
+
+def _why_paused(one: Change, told: Clock, names: Names) -> str:
+    why, policy = one.cycle.pauses[-1].why, told.policy
+    if why == WITH_ANOTHER_GROUP:
+        group = one.moment.after.values.get("group")
+        return f"the ticket is now with {group or 'no group'}"
+    is_its_own = policy.pause is not None and why == policy.pause.text
+    return policy.pause_reason if is_its_own and policy.pause_reason else _cause(one, told, names)
+
+
+def _moved(one: Change) -> str:
+    """By how much a change has moved the due instant, if it had one before and has one after."""
+    if one.due_before is None or one.due_after is None or one.due_before == one.due_after:
+        return ""
+    length = span(abs(one.due_after - one.due_before), ALWAYS)
+    return f", and it is due {length} {'later' if one.due_after > one.due_before else 'earlier'}"
 
 
 def _cause(one: Change, told: Clock, names: Names) -> str:

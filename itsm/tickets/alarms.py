@@ -47,12 +47,7 @@ def disarm_cycle(tx: Tx, ticket_id: int, kind: str, name: str, cycle: int) -> No
 
 
 def _gathered(tx: Tx) -> _Gathered:
-    found = tx.cache.get(_Gathered)
-    if found is None:
-        found = tx.cache[_Gathered] = _Gathered()
-        tx.at_end.append(_write)
-    assert isinstance(found, _Gathered)
-    return found
+    return tx.known(_Gathered, at_end=_write)
 
 
 def _write(tx: Tx) -> None:

@@ -21,12 +21,13 @@ from itsm.people.access import Permission, require
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, FieldError, Kind, invalid, not_found
 from itsm.platform.schema import table
-from itsm.tickets import moves, records
-from itsm.tickets.commands import INTERNAL, may_contribute
+from itsm.tickets import loading, moves, records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Attachment
 from itsm.tickets.records import Record
+from itsm.tickets.rights import may_contribute
 from itsm.tickets.visibility import sees_internal
+from itsm.workflow.builtin_actions import Visibility
 
 SAFE_INLINE = {
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -119,7 +120,7 @@ def adopt(tx: Tx, record: Record, kept: Kept, visibility: str) -> int:
         at=tx.now,
     ).id
     payload = {"attachment": attachment_id, "filename": kept.filename, "size": kept.size, "sha256": kept.digest}
-    records.append(tx, record, "attached", payload, internal=visibility == INTERNAL)
+    records.append(tx, record, "attached", payload, internal=visibility == Visibility.INTERNAL)
     return int(attachment_id)
 
 
@@ -129,12 +130,12 @@ def attach(tx: Tx, number: str, filename: str, stream: BinaryIO, visibility: str
     Raises `DeskError`: `attachment_too_large`, `attachment_empty`, `attachment_type` for kinds of files that do harm.
     """
     require(tx.actor, Permission.CREATE)
-    if visibility == INTERNAL and not sees_internal(tx.actor):
+    if visibility == Visibility.INTERNAL and not sees_internal(tx.actor):
         raise DeskError(Kind.FORBIDDEN, "forbidden", "Internal files are for staff.")
     name = safe_name(filename)
     if name.rsplit(".", 1)[-1].lower() in FORBIDDEN_ENDINGS:
         raise _harmful(name)
-    record = records.load(tx, number)
+    record = loading.load(tx, number)
     may_contribute(tx, record)
     attachment_id = adopt(tx, record, keep(tx, filename, stream), visibility)
     moves.settle(tx, record)
@@ -144,14 +145,14 @@ def attach(tx: Tx, number: str, filename: str, stream: BinaryIO, visibility: str
 def listing(tx: Tx, record: Record) -> list[Any]:
     """The attachments of a ticket that the actor may have, oldest first."""
     rows = tx.session.all(_OF_TICKET, ticket=record.id)
-    return [row for row in rows if row.visibility != INTERNAL or sees_internal(tx.actor)]
+    return [row for row in rows if row.visibility != Visibility.INTERNAL or sees_internal(tx.actor)]
 
 
 def fetch(tx: Tx, number: str, attachment_id: int) -> Stored:
     """A file of a ticket, its bytes checked against their digest. Raises `not_found`, or `attachment_damaged`."""
-    record = records.load(tx, number, lock=False)
+    record = loading.load(tx, number, lock=False)
     row = tx.session.first(_ONE, ticket=record.id, attachment=attachment_id)
-    if row is None or (row.visibility == INTERNAL and not sees_internal(tx.actor)):
+    if row is None or (row.visibility == Visibility.INTERNAL and not sees_internal(tx.actor)):
         raise not_found("attachment", str(attachment_id))
     path = _path(tx.desk.settings.attachments_dir, row.digest)
     if not path.exists() or _digest(path) != row.digest:

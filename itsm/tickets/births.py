@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from itsm.platform.database import Prepared
 from itsm.platform.schema import table
-from itsm.tickets import records
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import NumberCounter, Ticket
-from itsm.tickets.records import INSERT_EVENT, INSERT_TICKET, Record, observe, unwritten
+from itsm.tickets.records import Record
+from itsm.tickets.saving import INSERT_EVENT, INSERT_TICKET, observe, unwritten
 from itsm.workflow.engine import Process
 
 _COUNTERS, _TICKETS = table(NumberCounter), table(Ticket)
@@ -79,10 +79,7 @@ def number(tx: Tx, newborns: Sequence[Record]) -> None:
     for prepare in tx.desk.preparers:
         prepare(tx, newborns)
     counted = Counter((record.type, record.process.workflow.number) for record in newborns)
-    if len(newborns) == 1:
-        found = {type_: [records.allot(tx, type_, pattern)] for type_, pattern in counted}
-    else:
-        found = allot(tx, {type_: (pattern, count) for (type_, pattern), count in counted.items()})
+    found = allot(tx, {type_: (pattern, count) for (type_, pattern), count in counted.items()})
     pool = {type_: iter(allotted) for type_, allotted in found.items()}
     for record in newborns:
         record.id, record.number = next(pool[record.type])

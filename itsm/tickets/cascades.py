@@ -17,8 +17,9 @@ from itsm.platform.timers import NewTimer
 from itsm.tickets import alarms
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
+from itsm.tickets.loading import process_of
 from itsm.tickets.models import Link, Ticket
-from itsm.tickets.records import Neighbour, Record, append, process_of
+from itsm.tickets.records import Neighbour, Record, append
 
 EVENT = "event"
 """Timer kind: something happened near a ticket; its reactions answer."""

@@ -105,6 +105,19 @@ class Tx:
     unwritten: dict[int, Record] = field(default_factory=dict)
     born: set[int] = field(default_factory=set)
 
+    def known(self, kind: type[Part], *, at_end: Callable[[Tx], None] | None = None) -> Part:
+        """What a capability knows in this transaction, by its type; made, empty, when it is first asked for.
+
+        `at_end` is called once before the commit if there is anything to know by then.
+        """
+        found = self.cache.get(kind)
+        if found is None:
+            found = self.cache[kind] = kind()
+            if at_end is not None:
+                self.at_end.append(at_end)
+        assert isinstance(found, kind)
+        return found
+
     def as_system(self, channel: Channel) -> Tx:
         """The same transaction, carried on by the desk itself on behalf of whoever acted."""
         origin = self.origin or (None if self.actor.is_system else self.actor.login)

@@ -21,7 +21,7 @@ from itsm.platform import timers
 from itsm.platform.sweeper import BatchHandler, Done, Handler
 from itsm.platform.time import rfc3339
 from itsm.platform.timers import NewTimer, TimerRow
-from itsm.tickets import alarms, cascades, clockwork, facts, moves, records
+from itsm.tickets import alarms, cascades, clockwork, facts, loading, moves, records, saving
 from itsm.tickets.desk import Desk, Happened, Tx
 from itsm.tickets.records import Record
 from itsm.workflow.case import Fact, Refusal
@@ -52,7 +52,7 @@ def singly(desk: Desk, channel: Channel, answer: Answer) -> Handler:
     def run(row: TimerRow) -> None:
         with desk.transaction(SYSTEM, channel, origin=row.payload.get("origin")) as tx:
             tx.hops = row.payload.get("hops", 0)
-            record = records.load_by_id(tx, row.ticket_id)
+            record = loading.load_by_id(tx, row.ticket_id)
             timers.take(tx.session, row)
             if record is not None:
                 answer(tx, record, row)
@@ -69,15 +69,15 @@ def together(desk: Desk, channel: Channel, answer: Answer, prepare: Prepare) -> 
 
     def run(rows: Sequence[TimerRow]) -> Done:
         with desk.transaction(SYSTEM, channel) as tx:
-            found = records.load_many(tx, {row.ticket_id for row in rows})
+            found = loading.load_many(tx, {row.ticket_id for row in rows})
             here = [row for row in rows if row.ticket_id in found]
             taken = timers.take_all(tx.session, here)
             prepare(tx, found.values())
-            tx.session.hold_back(("tickets", "ticket_events"), partial(records.catch_up, tx))
+            tx.session.hold_back(("tickets", "ticket_events"), partial(saving.catch_up, tx))
             for row in here:
                 if row.id in taken:
                     _answer_one(tx, found[row.ticket_id], row, answer)
-            records.catch_up(tx)
+            saving.catch_up(tx)
         return Done(len(taken), [row for row in rows if row.ticket_id not in found])
 
     return run
@@ -110,7 +110,7 @@ def event(tx: Tx, record: Record, row: TimerRow) -> None:
     record.happenings.append(name)
     for subscriber in tx.desk.subscribers:
         subscriber(tx, Happened(name, record, row.payload.get("from")))
-    if not name.startswith("child_") or name not in {f"child_{Category.RESOLVED}", f"child_{Category.CLOSED}"}:
+    if name not in {f"child_{Category.RESOLVED}", f"child_{Category.CLOSED}"}:
         return
     if row.payload.get("type") == facts.TASK:
         counts = facts.gather(tx, record, frozenset({Fact.TASKS}))[Fact.TASKS.value]

@@ -6,7 +6,7 @@ leaves the house goes to the outbox. Calls of webhooks are made by `delivery/han
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,10 +15,11 @@ from itsm.people.access import Channel
 from itsm.people.models import Group, Membership, User
 from itsm.platform.database import Prepared
 from itsm.platform.outbox import Message
-from itsm.tickets import cascades, commands, facts, moves, records, references
+from itsm.tickets import cascades, facts, links, moves, opening, records, references
 from itsm.tickets.desk import EffectHandler, Tx
 from itsm.tickets.models import Watcher
 from itsm.tickets.records import Record
+from itsm.workflow.builtin_actions import Visibility
 from itsm.workflow.case import Effect, Value
 from itsm.workflow.definition import FieldType
 
@@ -37,42 +38,53 @@ _WATCHERS = Prepared(
     .where(Watcher.ticket_id == sa.bindparam("id"), User.active)
     .order_by(User.login)
 )
+_ACTIVE = Prepared(sa.select(User.login).where(User.login == _KEY, User.active))
 _ALL_ROLES = Prepared(sa.select(User.login, User.roles).where(User.active).order_by(User.login))
 
 
 def notify(tx: Tx, record: Record, effect: Effect) -> None:
-    """Put a message for each recipient into the outbox. Who did it himself is not told so; nobody is told twice.
+    """Tell the recipients of the action."""
+    tell(tx, record, str(effect.arguments["template"]), _reached(tx, record, effect))
+
+
+def tell(tx: Tx, record: Record, template: str, logins: Iterable[str]) -> None:
+    """Put a message for each of these people into the outbox. Who did it himself is not told so; nobody is told twice.
 
     What a reaction says to the requester is an answer to him (that his report has arrived, say), and no news of his own deed.
     """
-    template = str(effect.arguments["template"])
-    for login in told_by(tx, record, effect):
+    for login in _others(tx, record, logins):
         _post(tx, record, "notify", f"{template}:{login}", {"to": login, "template": template})
 
 
 def told_by(tx: Tx, record: Record, effect: Effect) -> list[str]:
     """The logins that a `notify` tells, each once."""
-    answered = record.values["requester"] if tx.channel is Channel.REACTION else None
-    logins: dict[str, None] = {}
+    return _others(tx, record, _reached(tx, record, effect))
+
+
+def _reached(tx: Tx, record: Record, effect: Effect) -> Iterator[str]:
     for recipient in _listed(effect.arguments["to"]):
-        logins.update(dict.fromkeys(recipients(tx, record, recipient)))
-    return [login for login in logins if login == answered or login != (tx.origin or tx.actor.login)]
+        yield from recipients(tx, record, recipient)
+
+
+def _others(tx: Tx, record: Record, logins: Iterable[str]) -> list[str]:
+    answered = record.values["requester"] if tx.channel is Channel.REACTION else None
+    doer = tx.origin or tx.actor.login
+    return [login for login in dict.fromkeys(logins) if login == answered or login != doer]
 
 
 def survey(tx: Tx, record: Record, effect: Effect) -> None:
     """Ask the requester for his opinion, by way of the outbox."""
-    requester = record.values["requester"]
-    if isinstance(requester, str):
-        template = str(effect.arguments["template"])
+    template = str(effect.arguments["template"])
+    for requester in recipients(tx, record, "requester"):
         _post(tx, record, "survey", f"{template}:{requester}", {"to": requester, "template": template})
 
 
 def comment(tx: Tx, record: Record, effect: Effect) -> None:
     """Write on the ticket in the name of whoever acts."""
-    visibility = str(effect.arguments.get("visibility") or commands.INTERNAL)
+    visibility = str(effect.arguments.get("visibility") or Visibility.INTERNAL)
     comment_id, digest = moves.keep_comment(tx, record, str(effect.arguments["body"]), visibility)
     payload = {"comment": comment_id, "sha256": digest, "visibility": visibility}
-    records.append(tx, record, "commented", payload, internal=visibility == commands.INTERNAL)
+    records.append(tx, record, "commented", payload, internal=visibility == Visibility.INTERNAL)
 
 
 def create_task(tx: Tx, record: Record, effect: Effect) -> None:
@@ -85,7 +97,7 @@ def spawn(tx: Tx, record: Record, effect: Effect) -> None:
     kind = effect.arguments.get("link")
     child = _open_child(tx, record, str(effect.arguments["workflow"]), effect.arguments, parent=kind in (None, "child"))
     if kind not in (None, "child"):
-        commands.tie(tx, record, str(kind), child.id, child.number)
+        links.tie(tx, record, str(kind), child.id, child.number)
 
 
 def link(tx: Tx, record: Record, effect: Effect) -> None:
@@ -95,7 +107,7 @@ def link(tx: Tx, record: Record, effect: Effect) -> None:
         return
     far = references.find(tx, FieldType.TICKET, other)
     if far is not None and far != record.id:
-        commands.tie(tx, record, str(effect.arguments["kind"]), far, other)
+        links.tie(tx, record, str(effect.arguments["kind"]), far, other)
 
 
 def fire(tx: Tx, record: Record, effect: Effect) -> None:
@@ -118,17 +130,17 @@ HANDLERS: Mapping[str, EffectHandler] = {
 
 
 def recipients(tx: Tx, record: Record, recipient: object) -> list[str]:
-    """The logins that a recipient of the workflow language stands for, now."""
+    """The logins that a recipient of the workflow language stands for, now; nobody who has left is among them."""
     if isinstance(recipient, Mapping):
         (kind, key), *_ = recipient.items()
         if kind == "user":
-            return [str(key)]
+            return _addresses(tx, _ACTIVE, str(key))
         if kind == "group":
             return _members(tx, key)
         return [row.login for row in tx.session.all(_ALL_ROLES) if key in tx.desk.roles.held(frozenset(row.roles))]
     if recipient in ("requester", "assignee"):
         login = record.values.get(str(recipient))
-        return [login] if isinstance(login, str) else []
+        return [login] if isinstance(login, str) and login not in record.left else []
     if recipient == "group":
         return _members(tx, record.values.get("group"))
     if recipient == "group.lead":
@@ -143,12 +155,11 @@ def _members(tx: Tx, group: Value) -> list[str]:
 
 
 class _Addresses(dict[tuple[Prepared, Value], list[str]]):
-    """The people behind groups, as one transaction has found them: a batch tells the same group of many tickets."""
+    """The people behind groups and names, as one transaction has found them: a batch tells the same ones of many tickets."""
 
 
 def _addresses(tx: Tx, statement: Prepared, key: Value) -> list[str]:
-    known = tx.cache.setdefault(_Addresses, _Addresses())
-    assert isinstance(known, _Addresses)
+    known = tx.known(_Addresses)
     if (statement, key) not in known:
         known[statement, key] = [row.login for row in tx.session.all(statement, key=key)]
     return known[statement, key]
@@ -167,7 +178,7 @@ def _open_child(tx: Tx, record: Record, type_: str, arguments: Mapping[str, obje
     fields: dict[str, Value] = dict(arguments.get("fields") or {})  # type: ignore[call-overload]
     if arguments.get("group") is not None:
         fields["group"] = arguments["group"]  # type: ignore[assignment]
-    new = commands.NewTicket(
+    new = opening.NewTicket(
         type=type_,
         title=str(arguments.get("title") or record.values["title"]),
         description=str(arguments.get("description") or ""),
@@ -175,4 +186,4 @@ def _open_child(tx: Tx, record: Record, type_: str, arguments: Mapping[str, obje
         service=None if type_ == facts.TASK else record.values.get("service"),  # type: ignore[arg-type]
         requester=None if type_ == facts.TASK else record.values.get("requester"),  # type: ignore[arg-type]
     )
-    return commands.open_under(tx.as_system(Channel.REACTION), new, record if parent else None)
+    return opening.open_under(tx.as_system(Channel.REACTION), new, record if parent else None)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itsm.platform import timers
 from itsm.platform.errors import DeskError
 from itsm.platform.timers import NewTimer
-from itsm.tickets import births, clockwork, records
+from itsm.tickets import births, clockwork, saving
 from itsm.tickets.desk import Tx
 from itsm.tickets.judging import Judge
 from itsm.tickets.records import Record
@@ -61,7 +61,7 @@ class Historian:
         written = [record for telling in tellings for record in telling.records()]
         births.save(tx, [record for record in written if record.is_new])
         for record in written:
-            records.save(tx, record)
+            saving.save(tx, record)
         timers.arm(tx.session, [timer for record in written for timer in _timers(tx, record)])
         return [telling.told() for telling in tellings]
 

@@ -19,7 +19,7 @@ from itsm.people.models import Group, User
 from itsm.platform.database import Prepared
 from itsm.platform.schema import Instant
 from itsm.services.models import ConfigurationItem, Service
-from itsm.tickets import records, search
+from itsm.tickets import loading, search
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
@@ -127,7 +127,7 @@ def page(tx: Tx, question: Question, after: Place | None = None) -> Page:
     rows = tx.session.all(_statement(shape), **values)
     ends = len(rows) > question.limit
     rows = rows[: question.limit]
-    return Page([records.from_row(tx, row) for row in rows], _place(question.sort, rows[-1]) if ends else None)
+    return Page([loading.from_row(tx, row) for row in rows], _place(question.sort, rows[-1]) if ends else None)
 
 
 def _is_none(name: str, value: str) -> bool:
@@ -154,7 +154,7 @@ def _statement(shape: _Shape) -> Prepared:
     # First the few ids of the page, then what is told of them: nothing is joined or carried along only to be sorted away.
     # The limit stands in the text: PostgreSQL plans for a tenth of all rows where it cannot see it.
     ids = found.order_by(*order).limit(sa.literal_column(str(shape.limit + 1))).subquery("found")
-    return Prepared(records.record_select(ids).add_columns(Ticket.priority_rank).order_by(*order))
+    return Prepared(loading.record_select(ids).add_columns(Ticket.priority_rank).order_by(*order))
 
 
 def _filter(name: str, count: int, *, or_none: bool) -> sa.ColumnElement[bool]:

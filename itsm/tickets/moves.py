@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from itsm.people.access import Channel
 from itsm.platform.database import Prepared
 from itsm.platform.schema import table
-from itsm.tickets import cascades, clockwork, facts, guarding, records, references
+from itsm.tickets import cascades, clockwork, facts, guarding, records, references, saving
 from itsm.tickets.desk import Happened, Tx
 from itsm.tickets.models import Comment
 from itsm.tickets.records import Record
@@ -126,7 +126,7 @@ def run_effects(tx: Tx, record: Record, effects: tuple[Effect, ...]) -> None:
 def settle(tx: Tx, record: Record) -> None:
     """Let the workflow answer everything that has happened, then write the record."""
     come_to_rest(tx, record)
-    records.save(tx, record)
+    saving.save(tx, record)
 
 
 def come_to_rest(tx: Tx, record: Record) -> None:

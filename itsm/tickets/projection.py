@@ -16,8 +16,8 @@ import orjson
 import sqlalchemy as sa
 
 from itsm.platform.database import Database, Prepared, Session
+from itsm.tickets.loading import record_select
 from itsm.tickets.models import Ticket, TicketEvent
-from itsm.tickets.records import record_select
 from itsm.workflow.definition import Category
 
 BUILTIN = ("title", "description", "requester", "organisation", "group", "assignee", "service", "ci", "parent")

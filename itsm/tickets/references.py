@@ -52,7 +52,7 @@ _RESTRICTED = Prepared(sa.select(Group.restricted).where(Group.id == sa.bindpara
 
 def read_ahead(tx: Tx, groups: Iterable[str]) -> None:
     """Find several groups at once, for those who will ask for them one by one."""
-    known = _known(tx).ids
+    known = tx.known(_Known).ids
     unknown = sorted({key for key in groups if (FieldType.GROUP, key) not in known})
     if len(unknown) > 1:
         known.update({(FieldType.GROUP, row.key): int(row.id) for row in _GROUPS.all(tx.session, unknown)})
@@ -76,7 +76,7 @@ def find(tx: Tx, kind: FieldType, key: str) -> int | None:
     if kind is FieldType.USER:
         row = tx.session.first(_BY_KEY[kind], key=key)
         return None if row is None else int(row.id)
-    known = _known(tx)
+    known = tx.known(_Known)
     if (kind, key) not in known.ids:
         row = tx.session.first(_BY_KEY[kind], key=key)
         if row is None:
@@ -85,12 +85,6 @@ def find(tx: Tx, kind: FieldType, key: str) -> int | None:
         if kind is FieldType.SERVICE:
             known.supporting[key] = None if row.group is None else (row.group, row.group_id)
     return known.ids[kind, key]
-
-
-def _known(tx: Tx) -> _Known:
-    found = tx.cache.setdefault(_Known, _Known())
-    assert isinstance(found, _Known)
-    return found
 
 
 def resolve(tx: Tx, changes: Mapping[str, Change], kinds: Mapping[str, FieldType]) -> dict[str, int | None]:
@@ -138,7 +132,7 @@ def requester(tx: Tx, login: str) -> Requester:
 
 def supporting_group(tx: Tx, service: str) -> tuple[str, int] | None:
     """The group that supports a service, if one does: its key and row id."""
-    return _known(tx).supporting.get(service) if find(tx, FieldType.SERVICE, service) is not None else None
+    return tx.known(_Known).supporting.get(service) if find(tx, FieldType.SERVICE, service) is not None else None
 
 
 def is_restricted(tx: Tx, group_id: int | None) -> bool:

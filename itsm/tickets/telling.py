@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.schema import table
-from itsm.tickets import births, guarding, moves, records
+from itsm.tickets import births, guarding, moves, records, saving
 from itsm.tickets.desk import Tx
 from itsm.tickets.facts import INVERSE_KINDS
 from itsm.tickets.judging import NO_MEANING, Judge, Ruling
@@ -186,8 +186,8 @@ class Telling:
         """A ticket of another workflow, linked to this one; its number."""
         tx = self.tx
         other, _ = self._born(opened.type, {"title": opened.title}, _imported(step))
-        records.save(tx, self.record)
-        records.save(tx, other)
+        self._write(self.record)
+        self._write(other)
         link = tx.session.one(_INSERT_LINK, source_id=self.record.id, target_id=other.id, kind=opened.link, at=step.at).id
         records.append(tx, self.record, "linked", {"link": link, "kind": opened.link, "number": other.number})
         backwards = {"link": link, "kind": INVERSE_KINDS[opened.link], "number": self.record.number}
@@ -195,8 +195,14 @@ class Telling:
         self.opened[opened.link] = other
         return other.number
 
+    def _write(self, record: Record) -> None:
+        if record.is_new:
+            births.save(self.tx, [record])
+        else:
+            saving.save(self.tx, record)
+
     def _kept(self, comment: str, visibility: str) -> tuple[int, str]:
-        records.save(self.tx, self.record)  # a comment can only hang on a ticket that is there
+        self._write(self.record)  # a comment can only hang on a ticket that is there
         return moves.keep_comment(self.tx, self.record, comment, visibility)
 
     def _lay(self, record: Record, changes: Mapping[str, Change]) -> None:

@@ -1,6 +1,7 @@
 """What happened to a ticket: its events, oldest first, as far as they are this reader's to know.
 
-Internal events are for staff. So is what a step asked of others (`effects`), which may hold the words of internal notes.
+Internal events are for staff. Of what other events say, the rest are told what is named here (`FOR_ALL`) and nothing else: not
+what a step asked of others, which may hold the words of internal notes, nor which clock, timer or receiver set it off.
 Changes of fields that the reader does not see are left out. Numbers of other tickets are told: a number alone says nothing.
 """
 
@@ -20,11 +21,28 @@ from itsm.tickets.models import Comment, TicketEvent
 from itsm.tickets.records import Record
 from itsm.tickets.visibility import sees_internal
 
-FOR_STAFF: Final = frozenset({"effects", "sha256", "imported", "reasons", "sla"})
-"""Members of an event's payload that other readers are not told."""
+_OF_TICKETS = frozenset(
+    {"attachment", "cascade", "category", "filename", "from", "kind", "link", "login", "number", "opened_by", "size", "to"}
+    | {"trigger", "type", "visibility", "workflow"}
+)
+_OF_APPROVALS = frozenset(
+    {"approval", "asked", "because", "changed", "decision", "for", "instead_of", "needed", "of", "outcome", "policy", "round"}
+    | {"rule", "ruling", "stage"}
+)
+_OF_CHANGES = frozenset({"ends_at", "level", "meeting", "model", "obstacles", "reason", "score", "starts_at"})
+_OF_ORDERS = frozenset(
+    {"answers_sha256", "if_refused", "item", "price", "promised_at", "recurrence", "requested_for", "state", "version"}
+)
+FOR_ALL: Final = _OF_TICKETS | _OF_APPROVALS | _OF_CHANGES | _OF_ORDERS
+"""Members of an event's payload that whoever sees the ticket is told; what is not named here is for staff."""
 
 _WORDS: Final = ("comment", "said")
 """Members of a payload that hold the id of what was said."""
+
+_BY_FIELD: Final = frozenset({"changes", "changed"})
+"""Members of a payload that hold old and new values by field."""
+
+_SHOWN_APART: Final = frozenset({"changes", *_WORDS})
 
 _EVENTS = {
     staff: Prepared(
@@ -112,14 +130,17 @@ def _words(tx: Tx, record: Record, rows: list[Any], *, staff: bool) -> dict[int,
     return {row.id: Words(row.id, row.body, row.visibility) for row in found}
 
 
+def _of_fields(name: str, value: Any, fields: frozenset[str]) -> Any:
+    return {field: told for field, told in value.items() if field in fields} if name in _BY_FIELD else value
+
+
 def _said(payload: dict[str, Any]) -> int | None:
     return next((payload[name] for name in _WORDS if isinstance(payload.get(name), int)), None)
 
 
 def _entry(row: Any, words: dict[int, Words], fields: frozenset[str], *, staff: bool) -> Entry:
-    payload: dict[str, Any] = row.payload
+    payload: dict[str, Any] = {name: _of_fields(name, value, fields) for name, value in row.payload.items()}
     said = _said(payload)
-    hidden = {"changes", *_WORDS} if staff else {"changes", *_WORDS, *FOR_STAFF}
     return Entry(
         seq=row.seq,
         at=row.at,
@@ -129,7 +150,7 @@ def _entry(row: Any, words: dict[int, Words], fields: frozenset[str], *, staff: 
         on_behalf_of=row.on_behalf_of,
         channel=row.channel,
         internal=row.internal,
-        changes={name: change for name, change in payload.get("changes", {}).items() if name in fields},
+        changes=payload.get("changes", {}),
         comment=words.get(said) if said is not None else None,
-        details={name: value for name, value in payload.items() if name not in hidden},
+        details={name: value for name, value in payload.items() if name not in _SHOWN_APART and (staff or name in FOR_ALL)},
     )

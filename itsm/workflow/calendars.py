@@ -37,7 +37,7 @@ def load_file(path: Path) -> tuple[dict[str, Calendar], list[Finding]]:
     if not path.exists():
         return {}, []
     tree, findings = source.parse_file(path)
-    return ({}, findings) if tree is None else _calendars(tree, findings, lambda name: _beside(path, name))
+    return ({}, findings) if tree is None else _calendars(tree, findings, lambda name: beside(path, name))
 
 
 def load_calendars(text: str, file: str, read_file: ReadFile | None = None) -> tuple[dict[str, Calendar], list[Finding]]:
@@ -70,8 +70,8 @@ def _by_date(dated: Mapping[str, Keyed[Day]]) -> dict[date, Day]:
     return {holidays.parse_date(day): hours.value for day, hours in dated.items()}
 
 
-def _beside(path: Path, name: str) -> bytes:
-    """A file in the same directory or below it, as far as it could be a list of holidays."""
+def beside(path: Path, name: str) -> bytes:
+    """A file in the directory of the calendars or below it, as far as it could be a list of holidays. Raises `OSError`."""
     directory = path.parent.resolve()
     wanted = (directory / name).resolve()
     if not wanted.is_relative_to(directory):

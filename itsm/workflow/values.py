@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from itsm.platform.words import says_something
 from itsm.workflow.builtin import LONGEST
 from itsm.workflow.case import Value
 from itsm.workflow.definition import Field, FieldType
@@ -49,15 +50,15 @@ class Fault:
 
 
 def accept(field: Field, raw: object) -> Value | Fault:
-    """The value of `field` that `raw` stands for, or what is wrong with it. Null and blank text empty a field."""
+    """The value of `field` that `raw` stands for, or what is wrong with it. Null and text that shows nothing empty a field."""
     if raw is None:
         return None
     return _READERS[field.type](field, raw)
 
 
 def is_empty(value: Value) -> bool:
-    """Whether a field with this value counts as not filled. False and 0 are answers; blank text is none."""
-    return value is None or (isinstance(value, str) and not value.strip()) or value == []
+    """Whether a field with this value counts as not filled. False and 0 are answers; text that shows nothing is none."""
+    return value is None or (isinstance(value, str) and not says_something(value)) or value == []
 
 
 def references(fields: Mapping[str, Field], values: Mapping[str, Value]) -> list[tuple[str, FieldType, str]]:
@@ -124,9 +125,7 @@ def _text(field: Field, raw: object) -> Value | Fault:
         return Fault("must be text without NUL characters and unpaired surrogates")
     if len(raw) > longest(field):
         return Fault(f"must have at most {longest(field):,} characters; it has {len(raw):,}")
-    if not raw.strip():
-        return None
-    return raw
+    return raw if says_something(raw) else None
 
 
 def _choice(field: Field, raw: object) -> Value | Fault:

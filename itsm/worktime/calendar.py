@@ -1,7 +1,7 @@
 """When a team works, and the two questions everything else asks: how much working time lies between, and when is it used up?
 
 A calendar is a frozen value that knows hours, holidays and exceptions. `layout.py` turns those into stretches of real time, by
-the definition of time.md, rule 1; `timeline.py` searches them. Nothing here asks what time it is.
+the definition of docs/working-time.md, rule 1; `timeline.py` searches them. Nothing here asks what time it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itsm.worktime import zones
 from itsm.worktime.duration import Duration, in_hours
 from itsm.worktime.holidays import Holidays, known_years
 from itsm.worktime.intervals import DAY, Day, Interval, Week, union
-from itsm.worktime.layout import Layout, to_instant, to_micros
+from itsm.worktime.layout import Layout, from_micros, to_micros
 from itsm.worktime.timeline import BeyondCalendarError, Timeline
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -75,7 +75,7 @@ class Calendar:
         A budget that is used up exactly at closing time is due at closing time. `add(a, 0)` is a, in every calendar. Raises
         `EmptyCalendarError` and `BeyondCalendarError`.
         """
-        return to_instant(self.add_micros(to_micros(a), length // _MICROSECOND))
+        return from_micros(self.add_micros(to_micros(a), length // _MICROSECOND))
 
     def elapsed_micros(self, a: int, b: int) -> int:
         """`elapsed` in whole microseconds since 1970, the form in which instants are stored."""
@@ -92,11 +92,19 @@ class Calendar:
         return self._timeline.segments(a, b)
 
     def add_duration(self, a: datetime, duration: Duration) -> datetime:
-        """When a duration that begins at a is over, in UTC: elapsed time runs on, business time only in this calendar."""
+        """When a duration that begins at a is over, in UTC: elapsed time runs on, business time only in this calendar.
+
+        Raises `EmptyCalendarError` and `BeyondCalendarError`; elapsed time leads as far as the years 1 to 9999.
+        """
         if duration.end_of_day:
             return self.end_of_business_day(a, duration.end_of_day)
         working = self.working_length(duration)
-        return a.astimezone(UTC) + duration.exact if working is None else self.add(a, working)
+        if working is not None:
+            return self.add(a, working)
+        try:
+            return a.astimezone(UTC) + duration.exact
+        except OverflowError as error:
+            raise BeyondCalendarError(*self._limits) from error
 
     def working_length(self, duration: Duration) -> timedelta | None:
         """The working time in a business duration, days counted as standard days (rule 9); None for the other kinds.
@@ -153,36 +161,40 @@ class Calendar:
     def next_opening(self, instant: datetime) -> datetime:
         """The instant itself if it is working time, else the next that is, in UTC."""
         self._refuse_empty()
-        return to_instant(self._timeline.opening(to_micros(instant)))
+        return from_micros(self._timeline.opening(to_micros(instant)))
 
     def previous_closing(self, instant: datetime) -> datetime:
         """The last closing time at or before an instant, in UTC."""
         self._refuse_empty()
-        return to_instant(self._timeline.closing(to_micros(instant)))
+        return from_micros(self._timeline.closing(to_micros(instant)))
 
     def end_of_business_day(self, a: datetime, count: int = 1) -> datetime:
         """The closing time of the count-th business day that has not closed at a, in UTC.
 
-        A business day is a date on which working time begins; a night shift belongs to the date on which it opens.
+        A business day is a date on which working time begins; a night shift belongs to the date on which it opens. Raises
+        `EmptyCalendarError` and `BeyondCalendarError`.
         """
         if count < 1:
             raise ValueError("the first business day is number 1")
         self._refuse_empty()
-        start, day = to_micros(a), zones.to_local(a, self.zone).date() - timedelta(days=1)
+        start = self._known(a)
+        day = zones.to_local(a, self.zone).date() - timedelta(days=1)
         while True:
             closes = self._layout.closing(day)
             if closes is not None and closes > start:
                 count -= 1
                 if count == 0:
-                    return to_instant(closes)
+                    return from_micros(closes)
             day += timedelta(days=1)
 
     def shift_days(self, a: datetime, days: int) -> datetime:
         """The same time of day so many business days later (or earlier), moved on (back) into working time, in UTC.
 
-        This is how some desks count days; ours count them in standard days or to the end of a business day (rule 9).
+        This is how some desks count days; ours count them in standard days or to the end of a business day (rule 9). Raises
+        `EmptyCalendarError` and `BeyondCalendarError`.
         """
         self._refuse_empty()
+        self._known(a)
         local, step = zones.to_local(a, self.zone), timedelta(days=1 if days > 0 else -1)
         day = local.date()
         for _ in range(abs(days)):
@@ -228,6 +240,13 @@ class Calendar:
         first = zones.to_instant(datetime(self.years.start, 1, 2), self.zone)  # noqa: DTZ001 — a local reading
         last = zones.to_instant(datetime(self.years.stop, 1, 1), self.zone)  # noqa: DTZ001 — a local reading
         return to_micros(first), max(to_micros(first), to_micros(last))
+
+    def _known(self, instant: datetime) -> int:
+        """An instant about which it can answer, in microseconds; only about these do a zone's readings surely exist."""
+        micros, (first, last) = to_micros(instant), self._limits
+        if not first <= micros <= last:
+            raise BeyondCalendarError(first, last)
+        return micros
 
     @cached_property
     def _layout(self) -> Layout:

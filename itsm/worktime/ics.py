@@ -24,12 +24,15 @@ _FREQUENCIES: Final = frozenset({"YEARLY", "MONTHLY", "WEEKLY", "DAILY"})
 def read(data: bytes, file: str) -> Listed:
     """The all-day events of a file, repetitions written out for `YEARS`, cancelled ones left out.
 
-    Raises `HolidayError` for what is no iCalendar, and for an event with a time of day, without a date or unreadable.
+    Raises `HolidayError` for what is no iCalendar in UTF-8 (RFC 5545, 3.1.4), and for an event with a time of day, without a
+    date or unreadable.
     """
     import icalendar
 
     try:
-        calendars = icalendar.Calendar.from_ical(data, multiple=True)
+        calendars = icalendar.Calendar.from_ical(data.decode(), multiple=True)
+    except UnicodeDecodeError as error:
+        raise HolidayError(f"{file} is not UTF-8 text: byte 0x{data[error.start]:02x}.", "Save it as UTF-8.") from error
     except (ValueError, KeyError, IndexError) as error:
         raise HolidayError(f"{file} is not an iCalendar file: {error}.", "Export it again as .ics.") from error
     events = [event for calendar in calendars for event in calendar.events]

@@ -1,7 +1,8 @@
 """Opening hours on paper: intervals of one local day, and the arithmetic of sets of them.
 
 An interval counts seconds of wall-clock reading from the midnight at which its date begins; it is half-open, and one that
-passes midnight ends beyond 24:00 (time.md, rule 1). No time zone is known here, so nothing here knows of changing clocks.
+passes midnight ends beyond 24:00 (docs/working-time.md, rule 1). No time zone is known here, so nothing here knows of changing
+clocks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From opening hours on paper to stretches of real time: the one place where wall-clock readings become instants.
 
-The definition (time.md, rule 1) is about readings: an instant is working time if its local reading lies in one of that date's
-intervals. Within a stretch of one UTC offset, reading and instant differ by that offset and by nothing else, so the intervals
+The definition (docs/working-time.md, rule 1) is about readings: an instant is working time if its local reading lies in one of
+that date's intervals. Within a stretch of one UTC offset, reading and instant differ by that offset and by nothing else, so the intervals
 are carried over as they are. What a spring gap skips was never read; what an autumn overlap repeats is read twice; a date that
 did not exist (Apia, 30 December 2011) has no readings of its own, and what its night shift left to the next morning is read
 there.
@@ -35,7 +35,7 @@ def to_micros(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
-def to_instant(micros: int) -> datetime:
+def from_micros(micros: int) -> datetime:
     """The instant, in UTC, that `to_micros` made this of."""
     return _EPOCH + timedelta(microseconds=micros)
 
@@ -51,7 +51,7 @@ class Layout:
     def segments(self, first: int, last: int) -> Segments:
         """The working time between two instants of one UTC year, each a whole second."""
         found: list[tuple[int, int]] = []
-        for start, end, offset in zones.stretches(self.zone, to_instant(first).year):
+        for start, end, offset in zones.stretches(self.zone, from_micros(first).year):
             begin, until = max(start, first // SECOND) + offset, min(end, last // SECOND) + offset
             if begin < until:
                 found.extend(_carried(self._open(begin, until), begin, until, offset))
@@ -67,7 +67,7 @@ class Layout:
         around = (readings[0][0] - DAY, readings[-1][1] + DAY)  # no offset is a day or more (PEP 615)
         ends = [
             end
-            for year in {to_instant(second * SECOND).year for second in around}
+            for year in {from_micros(second * SECOND).year for second in around}
             for start, stop, offset in zones.stretches(self.zone, year)
             for _, end in _carried(readings, start + offset, stop + offset, offset)
         ]

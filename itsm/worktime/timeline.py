@@ -15,14 +15,14 @@ from threading import Lock
 from typing import NamedTuple
 
 from itsm.platform.errors import DeskError, Kind
-from itsm.worktime.layout import Segments, to_instant, to_micros
+from itsm.worktime.layout import Segments, from_micros, to_micros
 
 
 class BeyondCalendarError(DeskError):
     """An instant, or the end of a promise, outside the years a calendar knows: from `first` to `last`, in microseconds."""
 
     def __init__(self, first: int, last: int) -> None:
-        known = " to ".join(f"{to_instant(limit):%Y-%m-%d}" for limit in (first, last))
+        known = " to ".join(f"{from_micros(limit):%Y-%m-%d}" for limit in (first, last))
         detail = f"This leads out of the time the calendar knows, which is from {known}."
         super().__init__(Kind.INVALID, "beyond_calendar", detail)
         self.first = first
@@ -162,7 +162,7 @@ def _joined(blocks: Iterable[Segments]) -> Segments:
 
 
 def _year(instant: int) -> int:
-    return to_instant(instant).year
+    return from_micros(instant).year
 
 
 def _begin(year: int) -> int:

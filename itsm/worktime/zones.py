@@ -123,7 +123,10 @@ def parse_local(text: str, name: str) -> datetime:
         raise LocalTimeError(text, str(error)) from error
     if local.tzinfo is not None:
         raise LocalTimeError(text, "it names a zone or an offset of its own")
-    return to_instant(local, name)
+    try:
+        return to_instant(local, name)
+    except OverflowError as error:
+        raise LocalTimeError(text, "in UTC it leads out of the years 1 to 9999") from error
 
 
 @lru_cache(maxsize=1024)

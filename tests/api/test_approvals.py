@@ -52,6 +52,7 @@ def test_an_answer_is_approve_or_reject_and_a_rejection_has_its_reason(api: Api)
     assert api("cm1").post(path, {"decision": "void"}).pointers == {"/decision": "invalid_value"}
     assert api("cm1").post(path, {"decision": "approve", "approver_id": 1}).pointers == {"/approver_id": "unknown_member"}
     assert api("cm1").post(path, {"decision": "reject"}).pointers == {"/comment": "comment_required"}
+    assert api("cm1").post(path, {"decision": "reject", "comment": "\u200b"}).pointers == {"/comment": "comment_required"}
     assert api("cm1").post("/approvals/999999/decision", {"decision": "approve"}).status == 404
 
 

@@ -75,6 +75,7 @@ def test_slots_are_proposed_for_a_length(api: Api, plan: Planning) -> None:
 
 def test_a_freeze_is_declared_shown_and_lifted(api: Api, plan: Planning) -> None:
     body = {"reason": "Election", "starts_at": "2026-03-03T00:00:00Z", "ends_at": "2026-03-04T00:00:00Z", "services": ["crm"]}
+    assert api("cm1").post("/changes/freezes", {**body, "reason": "\u200b"}).pointers == {"/reason": "reason_required"}
     made = api("cm1").post("/changes/freezes", body)
     assert (made.status, made.json["declared_by"], made.json["services"]) == (201, "cm1", ["crm"])
     number = plan.authorised(service="crm").number

@@ -15,7 +15,7 @@ import pytest
 
 from itsm.people.access import SYSTEM, Channel
 from itsm.sla.escalation import start as start_escalation
-from itsm.tickets import moves, records
+from itsm.tickets import loading, moves
 from itsm.workflow.case import Effect
 from tests.api.test_approvals import asked
 from tests.api.world import INCIDENT, ROUTES, Api, Reply
@@ -106,7 +106,7 @@ def untie(api: Api, login: str, number: str, owner: str) -> Reply:
 
 def acknowledge(api: Api, login: str, number: str, _: str) -> Reply:
     with api.desk.transaction(SYSTEM, Channel.TIMER) as tx:
-        record = records.load(tx, number)
+        record = loading.load(tx, number)
         start_escalation(tx, record, Effect("escalate", {"ladder": "urgent"}))
         moves.settle(tx, record)
     return api(login).post(f"/tickets/{number}/escalation/acknowledgement", {})

@@ -94,9 +94,8 @@ def test_requesters_read_their_promises_in_plain_words_and_nothing_else(api: Api
     assert clock_of(reply)["words"] == "We will have this working again by Monday 9 March 2026, 14:30 (Berlin time)."
     assert [one["words"] for one in clock_of(reply)["changes"]] == [
         "Monday 2 March 2026, 10:00 (Berlin time): it was promised, by Monday 9 March 2026, 13:00 (Berlin time).",
-        "Monday 2 March 2026, 11:00 (Berlin time): the time stopped counting, because the ticket is now “On hold” and "
-        "pending reason is “user”.",
-        "Monday 2 March 2026, 13:00 (Berlin time): the time went on counting, because the ticket is now “In progress”. "
+        "Monday 2 March 2026, 11:00 (Berlin time): the time stopped counting, because we are waiting for your answer.",
+        "Monday 2 March 2026, 13:00 (Berlin time): the pause ended, because the ticket is now “In progress”. "
         "From then on: by Monday 9 March 2026, 14:30 (Berlin time).",
     ]
     words = ("network", "g1", "ticket.", "derivation", "incident-group", "consistent", "office-hours")
@@ -200,6 +199,18 @@ def test_a_result_is_excused_and_never_rewritten(api: Api, clock: FrozenClock) -
     ]
     again = api("l1").post(f"{path}/excuses", body)
     assert (again.status, again.code) == (409, "not_missed")
+
+
+@pytest.mark.parametrize("nothing", [" ", "\u200b", "\u202e\u202c", "\u3164", "\u2800"])
+def test_a_reason_in_which_nothing_can_be_read_is_none(api: Api, clock: FrozenClock, nothing: str) -> None:
+    number, done = on_hold(api, clock), missed(api, clock)
+    excuse = {"clock": RESOLUTION, "cycle": 1, "reason": nothing}
+    for path, body in ((f"{number}/sla/corrections", {**correction(), "reason": nothing}), (f"{done}/sla/excuses", excuse)):
+        assert api("l1").post(f"/tickets/{path}", body).pointers == {"/reason": "reason_required"}
+    assert api("g1").post(f"/tickets/{number}/assignment/rejection", {"reason": nothing}).pointers == {
+        "/reason": "reason_required"
+    }
+    assert api("g1").says(number, nothing).pointers == {"/body": "invalid_value"}
 
 
 def test_what_is_met_or_unknown_cannot_be_excused(api: Api) -> None:
@@ -333,7 +344,7 @@ def test_results_are_counted_by_policy_and_month_with_every_correction_and_excus
     assert api("l1").post(f"/tickets/{late}/sla/excuses", body).status == 201
     reply = api("l1").get(f"/sla/results?from=2026-03&to=2026-04&clock={RESOLUTION}")
     assert reply.json["zone"] == "Europe/Berlin"
-    kinds = {"clock": RESOLUTION, "kind": "sla", "cancelled": 0}
+    kinds = {"clock": RESOLUTION, "kind": "sla", "cancelled": 0, "of": None}
     assert reply.items == [
         {**kinds, "month": "2026-03", "met": 1, "missed": 0, "excused": 0, "corrected": 1},
         {**kinds, "month": "2026-04", "met": 0, "missed": 1, "excused": 1, "corrected": 0},
@@ -344,6 +355,33 @@ def test_results_are_counted_by_policy_and_month_with_every_correction_and_excus
         (number, "l1", "Fire drill."),
     ]
     assert "storm" not in api("au1").get("/sla/results").text
+
+
+@pytest.mark.parametrize(
+    ("by", "of"), [("priority", {"p4"}), ("group", {"network"}), ("organisation", {"acme"}), ("service", {None})]
+)
+def test_results_are_parted_by_whose_they_are(api: Api, clock: FrozenClock, by: str, of: set[str | None]) -> None:
+    number = api.in_progress()
+    clock.advance(timedelta(hours=1))
+    assert api("g1").fires(number, "resolve", resolution_code="fixed", resolution="Cable.").status == 200
+    found = api("l1").get(f"/sla/results?clock={RESOLUTION}&by={by}").items
+    assert ({one["of"] for one in found}, [one["met"] for one in found]) == (of, [1])
+
+
+def test_a_clock_of_each_group_counts_for_its_group_wherever_the_ticket_is_by_now(api: Api, clock: FrozenClock) -> None:
+    number = api.in_progress()
+    clock.advance(timedelta(hours=1))
+    assert api("g1").fires(number, "assign", group="desktop").status == 200
+    clock.advance(timedelta(hours=1))
+    assert api("l1").fires(number, "assign", group="network", assignee="g1").status == 200
+    assert api("g1").fires(number, "start").status == 200
+    assert api("g1").fires(number, "resolve", resolution_code="fixed", resolution="Cable.").status == 200
+    found = api("l1").get("/sla/results?clock=incident-group&by=group").items
+    assert {one["of"]: one["met"] for one in found} == {"network": 1, "desktop": 1}
+
+
+def test_results_are_not_parted_by_what_they_cannot_be(api: Api) -> None:
+    assert api("l1").get("/sla/results?by=colour").pointers == {"/by": "invalid_value"}
 
 
 def test_a_month_begins_at_midnight_of_the_desk_and_an_ended_clock_is_in_one_month_only(

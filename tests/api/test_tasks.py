@@ -46,3 +46,19 @@ def test_watching_gives_no_right_to_see(api: Api) -> None:
     assert api("rb1").get(f"/tickets/{number}").status == 404
     assert api("rb1").get("/tickets").items == []
     assert api("rb1").delete(f"/tickets/{number}/watchers/rb1").status == 404
+
+
+def test_tasks_and_watchers_are_told_by_pages(api: Api) -> None:
+    number = api.in_progress()
+    tasks = [api("g1").post(f"/tickets/{number}/tasks", {"title": f"Part {n}"}).json["number"] for n in range(3)]
+    logins = ["ra1", "ra2", "rb1"]
+    for login in reversed(logins):
+        assert api("g1").post(f"/tickets/{number}/watchers", {"login": login}).status == 201
+    for what, name, wanted in (("tasks", "number", tasks), ("watchers", "login", logins)):
+        first = api("g1").get(f"/tickets/{number}/{what}?limit=2")
+        rest = api("g1").get(f"/tickets/{number}/{what}?limit=2&cursor={first.json['next']}")
+        assert [each[name] for each in first.items] == wanted[:2]
+        assert ([each[name] for each in rest.items], rest.json["next"]) == (wanted[2:], None)
+        assert "next" in first.headers["Link"]
+    foreign = api("g1").get(f"/tickets/{number}/tasks?limit=2").json["next"]
+    assert api("g1").get(f"/tickets/{number}/links?cursor={foreign}").pointers == {"/cursor": "invalid_cursor"}

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from itsm.app import Service
+from itsm.people.access import SYSTEM, Channel
+from itsm.platform.time import FrozenClock
+from itsm.tickets import loading, moves, opening, records
+from itsm.tickets.desk import Desk
+from itsm.tickets.opening import NewTicket
+from itsm.workflow.case import Change, Response
 from tests.api.world import Api
 
 CANARY = "canary-5f0c2a"
@@ -44,6 +56,45 @@ def test_what_goes_on_behind_the_scenes_is_told_to_staff_only(api: Api) -> None:
     assert not any(item.get("internal") for item in shown)
     assert not any("effects" in item.get("details", {}) for item in shown)
     assert {item["seq"] for item in shown} < {item["seq"] for item in full}
+
+
+def test_the_clocks_that_the_desk_keeps_for_itself_are_no_requesters_business(
+    api: Api, service: Service, clock: FrozenClock
+) -> None:
+    number = api("ra1").opens("request")
+    assert api("g1").get(f"/tickets/{number}").json["state"] == "awaiting_approval"
+    clock.advance(timedelta(days=10))
+    service.sweeper.sweep()
+
+    def escalation(login: str) -> dict[str, Any]:
+        (found,) = [one for one in api(login).get(f"/tickets/{number}/timeline").items if one.get("trigger") == "escalate"]
+        return found["details"]  # type: ignore[no-any-return]
+
+    assert (escalation("g1")["clock"], escalation("g1")["threshold"]) == ("approval-answer", "due")
+    assert escalation("ra1") == {"category": "pending"}
+
+
+@pytest.mark.parametrize("cause", ["clock", "threshold", "due", "timer", "reaction", "webhook", "what_comes_next_year"])
+def test_what_set_the_desk_in_motion_is_told_to_staff_only(api: Api, desk: Desk, cause: str) -> None:
+    number = api("ra1").opens()
+    with desk.transaction(SYSTEM, Channel.TIMER) as tx:
+        record = loading.load(tx, number)
+        moves.respond(tx, record, Response(None, changes={"title": Change("It broke.", "It is broken.")}), {cause: CANARY})
+        moves.settle(tx, record)
+    assert CANARY in api("g1").get(f"/tickets/{number}/timeline").text
+    assert CANARY not in api("ra1").get(f"/tickets/{number}/timeline").text
+    assert "It is broken." in api("ra1").get(f"/tickets/{number}/timeline").text
+
+
+@pytest.mark.parametrize("member", ["changes", "changed"])
+def test_values_of_fields_that_the_reader_does_not_see_are_left_out(api: Api, desk: Desk, member: str) -> None:
+    number = api("ra1").opens()
+    with desk.transaction(SYSTEM, Channel.TIMER) as tx:
+        task = opening.open_under(tx, NewTicket("task", "Look"), loading.load(tx, number))
+        records.append(tx, task, "approval_voided", {member: {"automation_input": [None, CANARY], "title": ["Look", "Look!"]}})
+        moves.settle(tx, task)
+    assert CANARY not in api("ra1").get(f"/tickets/{task.number}/timeline").text
+    assert "Look!" in api("ra1").get(f"/tickets/{task.number}/timeline").text
 
 
 def test_a_requester_writes_no_internal_notes(api: Api) -> None:

@@ -21,7 +21,7 @@ from itsm.people.access import SYSTEM, Channel
 from itsm.platform import outbox
 from itsm.platform.database import Database, Prepared
 from itsm.platform.time import FrozenClock
-from itsm.tickets import records
+from itsm.tickets import loading
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
@@ -65,7 +65,7 @@ class Approving:
 
     def read(self, record: Record) -> Record:
         with self.desk.reading(SYSTEM) as tx:
-            return records.load(tx, record.number, lock=False)
+            return loading.load(tx, record.number, lock=False)
 
     def state(self, record: Record) -> str:
         return self.read(record).state
@@ -73,7 +73,7 @@ class Approving:
     def course(self, record: Record) -> RoundView:
         """How the latest round of a ticket stands."""
         with self.desk.reading(SYSTEM) as tx:
-            return queries.course(tx, records.load(tx, record.number, lock=False))[-1]
+            return queries.course(tx, loading.load(tx, record.number, lock=False))[-1]
 
     def awaited(self, record: Record) -> list[str]:
         return sorted(self.course(record).awaited)

@@ -18,7 +18,7 @@ from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.database import Database, Prepared
 from itsm.platform.time import FrozenClock
-from itsm.tickets import records
+from itsm.tickets import loading
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
@@ -76,14 +76,14 @@ class Assigning:
 
     def read(self, record: Record) -> Record:
         with self.desk.reading(SYSTEM) as tx:
-            return records.load(tx, record.number, lock=False)
+            return loading.load(tx, record.number, lock=False)
 
     def assignee(self, record: Record) -> Any:
         return self.read(record).values["assignee"]
 
     def explain(self, record: Record, keep: Keep = Keep.NOTHING) -> Plan:
         with self.desk.reading(SYSTEM) as tx:
-            return commands.explain(tx, records.load(tx, record.number, lock=False), keep)
+            return commands.explain(tx, loading.load(tx, record.number, lock=False), keep)
 
     def route(self, record: Record, by: str = "g1", keep: Keep = Keep.NOTHING) -> Record:
         with self.desk.transaction(actor(self.desk, by), Channel.API) as tx:

@@ -10,7 +10,7 @@ from itsm.assignment import on_call, periods
 from itsm.assignment.periods import NewAbsence, NewOverride
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.errors import DeskError
-from itsm.tickets import effects, records
+from itsm.tickets import effects, loading
 from itsm.workflow import builtin_actions
 from tests.assignment.conftest import Make
 from tests.assignment.desk import Assigning
@@ -103,7 +103,7 @@ def test_a_message_to_on_call_reaches_the_first_layer_that_has_somebody(make: Ma
     assert "on_call" in builtin_actions.RECIPIENTS
     for expected in (["n1"], ["n3"]):
         with desk.desk.reading(SYSTEM) as tx:
-            assert effects.recipients(tx, records.load(tx, record.number, lock=False), "on_call") == expected
+            assert effects.recipients(tx, loading.load(tx, record.number, lock=False), "on_call") == expected
         if expected == ["n1"]:
             be_away(desk, "n1", hours=1)
 
@@ -112,7 +112,7 @@ def test_a_group_without_a_rota_has_nobody_on_call(make: Make) -> None:
     desk = make(TABLE)
     record = desk.opens(service="workplace")
     with desk.desk.reading(SYSTEM) as tx:
-        assert on_call.recipients(tx, records.load(tx, record.number, lock=False)) == []
+        assert on_call.recipients(tx, loading.load(tx, record.number, lock=False)) == []
         with pytest.raises(DeskError) as refusal:
             on_call.duties(tx, "desktop", tx.now, tx.now + timedelta(days=1))
     assert refusal.value.code == "not_found"

@@ -19,7 +19,7 @@ from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.work import OutboxMessage
 from itsm.services import commands as services
-from itsm.tickets import moves, projection, records
+from itsm.tickets import loading, moves, projection
 from itsm.workflow.case import Effect
 from tests.assignment.conftest import Make
 from tests.assignment.desk import TEAM, Assigning, use
@@ -174,7 +174,7 @@ def test_a_routing_takes_four_statements_at_most(make: Make) -> None:
     said: list[str] = []
     desk.desk.database.on_statement = said.append
     with desk.desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
-        held = records.load(tx, record.number)
+        held = loading.load(tx, record.number)
         said.clear()
         assert commands.routed(tx, held, Keep.NOTHING)
         own = list(said)
@@ -268,7 +268,7 @@ def test_the_action_route_sends_a_ticket_where_the_table_says_and_leaves_what_is
     use(desk.desk, TURNS)
     for record in (waiting, over):
         with desk.desk.transaction(SYSTEM, Channel.TIMER) as tx:
-            held = records.load(tx, record.number)
+            held = loading.load(tx, record.number)
             desk.desk.effects["route"](tx, held, Effect("route", {"keep": "nothing"}))
             moves.settle(tx, held)
     assert desk.assignee(waiting) == "n1"

@@ -22,8 +22,8 @@ from itsm.people.access import SYSTEM, Channel
 from itsm.platform.database import Database, Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
-from itsm.tickets import commands, projection
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import opening, projection
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from tests.approvals.desk import Approving, approving, book
 from tests.service import actor
@@ -187,12 +187,12 @@ def test_a_task_of_what_one_approved_is_not_ones_own_either(desk: Approving) -> 
     agent = Doing(desk.desk, "g1")
     agent.fire(record, "assign", group="network")
     with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
-        task = commands.add_task(tx, record.number, "Cable", "", {"group": "network"})
+        task = opening.add_task(tx, record.number, "Cable", "", {"group": "network"})
     assert code(lambda: agent.fire(task, "assign", group="network", assignee="ap1")) == "separation_of_duties"
 
     def born_his() -> None:
         with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
-            commands.add_task(tx, record.number, "Cable", "", {"group": "network", "assignee": "ap1"})
+            opening.add_task(tx, record.number, "Cable", "", {"group": "network", "assignee": "ap1"})
 
     assert code(born_his) == "separation_of_duties"
 
@@ -202,9 +202,9 @@ def bundled(desk: Approving) -> tuple[Record, Record]:
     record = approved(desk)
     with desk.desk.transaction(SYSTEM, Channel.REACTION) as tx:
         laid = {"approval_required": False}
-        item = commands.create(tx, NewTicket("request", "A chair", requester="ra1", parent=record.number, laid=laid))
+        item = opening.create(tx, NewTicket("request", "A chair", requester="ra1", parent=record.number, laid=laid))
     with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
-        return item, commands.add_task(tx, item.number, "Carry it up", "", {"group": "network"})
+        return item, opening.add_task(tx, item.number, "Carry it up", "", {"group": "network"})
 
 
 def test_who_approved_a_bundle_carries_out_nothing_within_it_however_deep(desk: Approving) -> None:
@@ -215,7 +215,7 @@ def test_who_approved_a_bundle_carries_out_nothing_within_it_however_deep(desk: 
 
     def born_his() -> None:
         with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
-            commands.add_task(tx, item.number, "Unpack it", "", {"group": "network", "assignee": "ap1"})
+            opening.add_task(tx, item.number, "Unpack it", "", {"group": "network", "assignee": "ap1"})
 
     assert code(born_his) == "separation_of_duties"
     assert code(lambda: agent.fire(task, "assign", group="network", assignee="g1")) is None
@@ -224,7 +224,7 @@ def test_who_approved_a_bundle_carries_out_nothing_within_it_however_deep(desk: 
 def test_who_works_on_a_part_does_not_decide_on_the_whole(desk: Approving) -> None:
     record = desk.request("one")
     with desk.desk.transaction(actor(desk.desk, "g1"), Channel.API) as tx:
-        commands.add_task(tx, record.number, "Find a price", "", {"group": "network", "assignee": "ap1"})
+        opening.add_task(tx, record.number, "Find a price", "", {"group": "network", "assignee": "ap1"})
     assert code(lambda: desk.approve(record, "ap1")) == "own_ticket"
     desk.pass_time(hours=1)
     assert desk.awaited(record) == ["boss"]

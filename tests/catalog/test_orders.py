@@ -12,7 +12,7 @@ from itsm.catalog import handlers, queries, standing
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.errors import DeskError
 from itsm.services import commands as services
-from itsm.tickets import audit, commands
+from itsm.tickets import audit, commands, opening
 from itsm.tickets import queries as tickets
 from itsm.tickets.desk import Desk
 from itsm.tickets.records import Record
@@ -36,13 +36,17 @@ def ticket(desk: Desk, number: str) -> Record:
 def tasks(desk: Desk, number: str) -> dict[str, str]:
     """The states of a request's tasks by their titles."""
     with desk.reading(SYSTEM) as tx:
-        return {str(each.values["title"]): each.state for each in tickets.tasks(tx, tickets.ticket(tx, number))}
+        return {
+            str(each.values["title"]): each.state for each in tickets.tasks(tx, tickets.ticket(tx, number), after=0, most=100)
+        }
 
 
 def work(desk: Desk, number: str, title: str, trigger: str = "complete", **fields: Any) -> None:
     """Somebody of the group does a task; what follows from it is done as well."""
     with desk.reading(SYSTEM) as tx:
-        task = next(each for each in tickets.tasks(tx, tickets.ticket(tx, number)) if each.values["title"] == title)
+        task = next(
+            each for each in tickets.tasks(tx, tickets.ticket(tx, number), after=0, most=100) if each.values["title"] == title
+        )
     if task.values["group"] != "desktop":
         fire(desk, task.number, "assign", {"group": "desktop"})
     comment = "As agreed." if trigger in {"cancel", "reopen"} else None
@@ -101,13 +105,13 @@ def test_tasks_that_end_at_the_same_moment_begin_the_next_once(shop: Desk) -> No
     numbers = [order(shop, "ra1", "laptop", LAPTOP)[0].number for _ in range(4)]
     for number in numbers:
         with shop.reading(SYSTEM) as tx:
-            first = [task.number for task in tickets.tasks(tx, tickets.ticket(tx, number))]
+            first = [task.number for task in tickets.tasks(tx, tickets.ticket(tx, number), after=0, most=100)]
         for each in first:
             fire(shop, each, "assign", {"group": "desktop"})
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda each: shop.database.retrying(lambda: fire(shop, each, "complete", {})), first))
     with shop.reading(SYSTEM) as tx:
-        opened = [tickets.tasks(tx, tickets.ticket(tx, number)) for number in numbers]
+        opened = [tickets.tasks(tx, tickets.ticket(tx, number), after=0, most=100) for number in numbers]
     assert [sorted(str(task.values["title"]) for task in each) for each in opened] == [
         ["Buy light", "Install", "Prepare the account"]
     ] * 4
@@ -175,7 +179,7 @@ def test_what_needs_approval_begins_with_it(desk: Desk) -> None:
 def test_a_request_that_was_not_ordered_from_the_catalogue_goes_its_usual_way(shop: Desk) -> None:
     with shop.transaction(actor(shop, "g1"), Channel.API) as tx:
         fields: dict[str, Any] = {"approval_required": False, "fulfilment_model": "goods", "group": "desktop"}
-        number = commands.create(tx, commands.NewTicket("request", "Something", fields=fields)).number
+        number = opening.create(tx, opening.NewTicket("request", "Something", fields=fields)).number
     assert (ticket(shop, number).state, tasks(shop, number)) == ("approved", {})
     fire(shop, number, "start", {})
     assert len(tasks(shop, number)) == 2

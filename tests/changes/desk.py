@@ -13,7 +13,8 @@ import orjson
 import sqlalchemy as sa
 
 from itsm.app import Service, assemble
-from itsm.changes import queries, reading, standard
+from itsm.changes import freezes, queries, reading, standard
+from itsm.changes.freezes import NewFreeze
 from itsm.changes.queries import Entry
 from itsm.changes.rules import Book, Period
 from itsm.people.access import SYSTEM, Channel
@@ -56,6 +57,10 @@ def period(day: int, start: int, end: int) -> Period:
     return Period(at(day, start), at(day, end))
 
 
+TUESDAY = period(3, 8, 10)
+SUNDAY = Period(at(8, 0), at(8, 4))
+
+
 def book(text: str = CALENDAR) -> Book:
     """The calendar of a text, which must be sound."""
     found, _, findings = reading.load_text(text, "changes.yaml", configuration().calendars)
@@ -90,6 +95,11 @@ class Planning:
     def scheduled(self, window: Period, **more: Any) -> Record:
         """A change that is scheduled."""
         return self.plan(self.authorised(**more), window)
+
+    def freeze(self, window: Period, by: str = "cm1", **more: tuple[str, ...]) -> str:
+        """Declare a freeze, and tell its key."""
+        with self.desk.transaction(actor(self.desk, by), Channel.API) as tx:
+            return freezes.declare(tx, NewFreeze("Election night", window.start, window.end, **more)).freeze.key
 
     def told(self, record: Record) -> list[tuple[str, dict[str, Any]]]:
         with self.desk.database.session(write=False) as session:

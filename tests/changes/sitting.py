@@ -9,11 +9,10 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from itsm.changes import agenda, meetings, sessions, voting
+from itsm.changes import agenda, meeting_queries, meetings, voting
 from itsm.changes.agenda import Question
-from itsm.changes.board import Result, Vote
+from itsm.changes.board import Item, Result, Sitting, Vote
 from itsm.changes.meetings import NewMeeting
-from itsm.changes.sessions import Item, Sitting
 from itsm.people.access import Channel
 from itsm.people.models import PeopleEvent
 from itsm.platform.database import Prepared
@@ -46,7 +45,7 @@ class Meeting:
 
     def read(self, by: str = "cm1") -> Sitting:
         with self.desk.reading(actor(self.desk, by)) as tx:
-            return sessions.read(tx, self.id)
+            return meeting_queries.read(tx, self.id)
 
     def does(self, by: str, deed: Any, *arguments: Any) -> None:
         """Carry out a command on this meeting."""

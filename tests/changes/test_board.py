@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 
@@ -10,23 +10,16 @@ import pytest
 
 from itsm.changes import agenda, board, minutes
 from itsm.changes.agenda import Question
-from itsm.changes.board import Result, Status, Tally, Vote
+from itsm.changes.board import Ballot, Head, Item, Named, Note, Present, Result, Sitting, Status, Tally, Vote
 from itsm.changes.rules import Period
-from itsm.changes.sessions import Ballot, Head, Item, Named, Note, Present, Sitting
 
 NINE = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 TEN = NINE.replace(hour=10)
 EVIL = "x*\n# Forged\n- Outcome: **authorised** <img src=y> & [a](b) `c`"
 
 
-@dataclass(frozen=True)
-class Said:
-    root: int
-    vote: Vote
-
-
 def test_of_one_persons_votes_the_last_counts_by_whatever_account() -> None:
-    votes = [Said(1, Vote.REJECT), Said(2, Vote.APPROVE), Said(1, Vote.APPROVE), Said(3, Vote.ABSTAIN)]
+    votes = [ballot(1, Vote.REJECT), ballot(2, Vote.APPROVE), ballot(1, Vote.APPROVE), ballot(3, Vote.ABSTAIN)]
     assert board.counted(votes) == Tally(approve=2, reject=0, abstain=1)
     assert board.counted([]) == Tally()
 

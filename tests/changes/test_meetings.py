@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from itsm.changes import agenda, meetings, minutes, sessions
+from itsm.changes import agenda, meeting_queries, meetings, minutes
 from itsm.changes.agenda import Question
 from itsm.changes.board import Result, Status, Vote
 from itsm.people.access import SYSTEM, Channel
@@ -48,11 +48,11 @@ def test_members_and_those_who_call_meetings_see_one_and_nobody_else_does(meetin
     for login in ("cm1", "cm2", "l1", "g2"):
         assert meeting.read(login).head.id == meeting.id
         with desk.reading(actor(desk, login)) as tx:
-            assert [each.id for each in sessions.find(tx, None, 10, None)[0]] == [meeting.id]
+            assert [each.id for each in meeting_queries.find(tx, None, 10, None)[0]] == [meeting.id]
     for login in ("g1", "ad1", "au1", "ra1", "ap1"):
         assert code(lambda login=login: meeting.read(login)) == "not_found"  # type: ignore[misc]
         with desk.reading(actor(desk, login)) as tx:
-            assert sessions.find(tx, None, 10, None) == ([], None)
+            assert meeting_queries.find(tx, None, 10, None) == ([], None)
 
 
 def test_what_is_wrong_with_a_meeting_is_told_at_once(desk: Desk, clock: FrozenClock) -> None:

@@ -13,11 +13,9 @@ from itsm.changes.figures import By, Figure
 from itsm.changes.risk import Assessment, Guide, History, Level, Past, Question
 from itsm.changes.rules import Period
 from itsm.people.access import Channel
-from itsm.platform.database import Database
 from itsm.platform.errors import DeskError
-from itsm.platform.time import FrozenClock
 from itsm.tickets.records import Record
-from tests.changes.desk import CALENDAR, Planning, at, planning
+from tests.changes.desk import CALENDAR, Planning, at
 from tests.service import actor, configuration
 from tests.tickets.doing import Doing
 
@@ -28,11 +26,6 @@ GUIDE = Guide(
 )
 CALM = {"tested": "fully", "back_out": "minutes", "outage": "nobody", "experience": "often"}
 WILD = {"tested": "not_at_all", "back_out": "impossible", "outage": "everybody", "experience": "never"}
-
-
-@pytest.fixture
-def plan(database: Database, clock: FrozenClock) -> Planning:
-    return planning(database, clock)
 
 
 def draft(plan: Planning, **more: str) -> Record:

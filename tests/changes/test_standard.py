@@ -8,18 +8,11 @@ import pytest
 
 from itsm.changes import standard
 from itsm.people.access import Channel
-from itsm.platform.database import Database
 from itsm.platform.errors import DeskError
-from itsm.platform.time import FrozenClock
 from itsm.tickets.records import Record
-from tests.changes.desk import CALENDAR, Planning, book, planning
+from tests.changes.desk import CALENDAR, Planning, book
 from tests.service import actor
 from tests.tickets.doing import Doing
-
-
-@pytest.fixture
-def plan(database: Database, clock: FrozenClock) -> Planning:
-    return planning(database, clock)
 
 
 def make(plan: Planning, name: str, by: str = "g1") -> Record:

@@ -13,9 +13,9 @@ from itsm.people import ties
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
-from itsm.tickets import commands as tickets
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import opening
 from itsm.tickets.desk import Desk
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from tests.changes.sitting import Meeting, a_meeting, audited, story, waiting
 from tests.service import actor
@@ -136,7 +136,7 @@ def test_nobody_judges_what_he_carries_out_nor_a_part_of_it(meeting: Meeting, de
     record = waiting(desk, assignee="l1")
     meeting.gathers()
     with desk.transaction(actor(desk, "g1"), Channel.API) as tx:
-        tickets.create(tx, NewTicket("task", "Pull the cable", laid={"parent": record.number, "assignee": "g2"}))
+        opening.create(tx, NewTicket("task", "Pull the cable", laid={"parent": record.number, "assignee": "g2"}))
     for login in ("l1", "g2"):
         assert code(lambda login=login: meeting.votes(login, record, Vote.APPROVE)) == "own_ticket"  # type: ignore[misc]
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from itsm.assignment import on_call
 from itsm.assignment.table import Table
-from itsm.changes import figures, queries, standard
+from itsm.changes import conflicts, figures, freezes, queries, standard
 from itsm.changes.figures import By
 from itsm.changes.rules import Cause, Period
 from itsm.cli import demonstration
@@ -69,17 +69,15 @@ def there_is_a_change_in_every_stage_and_of_every_kind(desk: Desk) -> None:
 def the_calendar_has_a_freeze_and_two_changes_in_each_others_way(desk: Desk) -> None:
     with desk.reading(SYSTEM) as tx:
         planned = {each.title: each for each in queries.schedule(tx, ahead(desk))}
-        database = queries.verdict(tx, queries.change(tx, planned["ERP database to the next minor version"].number))
+        database = conflicts.verdict(tx, queries.change(tx, planned["ERP database to the next minor version"].number))
         wireless = planned["New channels for the wireless network in the plant"]
-        overtaken = queries.verdict(tx, queries.change(tx, wireless.number))
-        (freeze,) = queries.declared(tx, Period(desk.clock.now(), ahead(desk).end))
+        overtaken = conflicts.verdict(tx, queries.change(tx, wireless.number))
+        (freeze,) = freezes.declared(tx, Period(desk.clock.now(), ahead(desk).end))
     assert freeze.by == "chris"
-    assert database is not None
-    assert overtaken is not None
     assert [(each.title, each.causes) for each in database.conflicts] == [
         ("New firmware for the storage array", (Cause.DEPENDENT,))
     ]
-    assert [each.key for each in overtaken.freezes] == [freeze.freeze.key]
+    assert [each.freeze.key for each in overtaken.freezes] == [freeze.freeze.key]
 
 
 def every_standard_change_is_approved(desk: Desk) -> None:

@@ -89,9 +89,10 @@ def test_what_falls_due_is_listed(command: Command, service: Service, clock: Fro
     clock.advance(timedelta(days=7, hours=2))
     told = json.loads(command("at-risk", "--within", "2 hours", "--kind", "sla", "--json").output)
     assert [(one["ticket"], one["clock"], one["left"]) for one in told] == [(number, RESOLUTION, "PT1H")]
-    assert f"{number}  Incident resolved: 1 hour left, due 2026-03-09T12:00:00Z, network\n" in command("at-risk").output
+    words = "1 hour left, due Monday 9 March 2026, 13:00 (Berlin time) (p4, network, g1)"
+    assert f"{number}  Incident resolved: {words}\n" in command("at-risk").output
     clock.advance(timedelta(days=82, hours=8, seconds=7))
-    assert f"{number}  Incident resolved: 82 days 7 hours over, due 2026-03-09" in command("at-risk").output
+    assert f"{number}  Incident resolved: 82 days 7 hours over, due Monday 9 March" in command("at-risk").output
     assert command("at-risk", "--within", "soon").exit_code == 2
 
 

@@ -82,7 +82,7 @@ class Automated:
         """The number of the task that the automation is to do."""
         (request,) = order(self.desk, "ra1", item, answers or ({"login": "newbie"} if item == "account" else {}))
         with self.desk.reading(SYSTEM) as tx:
-            return queries.tasks(tx, queries.ticket(tx, request.number))[0].number
+            return queries.tasks(tx, queries.ticket(tx, request.number), after=0, most=1)[0].number
 
     def delivers(self, name: str = "directory") -> int:
         """Try what is due for a receiver; how many attempts that took."""

@@ -19,7 +19,7 @@ from itsm.sla import measure
 from itsm.sla.judging import Judge
 from itsm.sla.moments import APPLIED, CORRECTED, EXCUSED, LATE, STAMP, THRESHOLD_REACHED
 from itsm.sla.policy import Agreement, Condition, Goal, Happening, Hours, Kind, OnChange, Place, Policy, Return, Threshold
-from itsm.sla.replay import Derivation, Find, Told, derive
+from itsm.sla.replay import Derivation, Find, LoggedEvent, derive
 from itsm.sla.standing import Cycle
 from itsm.workflow import expression
 from itsm.workflow.definition import Expression, Position
@@ -28,7 +28,7 @@ from itsm.workflow.scope import Kind as Shape
 from itsm.workflow.scope import Scope, Variable
 from itsm.worktime.calendar import Calendar
 from itsm.worktime.duration import Duration
-from itsm.worktime.layout import to_instant, to_micros
+from itsm.worktime.layout import from_micros, to_micros
 from tests.worktime.build import OFFICE, a_calendar, local
 
 HERE: Final = Position("sla.yaml", 1, 1)
@@ -155,7 +155,7 @@ def at(text: str, micros: int = 0, zone: str = "Europe/Berlin") -> int:
 
 def reading(instant: int | None) -> str | None:
     """An instant as it is written in UTC, for messages that people can read."""
-    return None if instant is None else to_instant(instant).isoformat()
+    return None if instant is None else from_micros(instant).isoformat()
 
 
 @dataclass
@@ -164,7 +164,7 @@ class Story:
 
     values: dict[str, Any] = field(default_factory=dict)
     state: str = ""
-    events: list[Told] = field(default_factory=list)
+    events: list[LoggedEvent] = field(default_factory=list)
 
     @classmethod
     def opened(
@@ -189,7 +189,7 @@ class Story:
             "to": state,
             "category": STATES[state],
             "opened_by": by,
-            "changes": story._changed({"created_at": to_instant(when).isoformat(), **fields}),
+            "changes": story._changed({"created_at": from_micros(when).isoformat(), **fields}),
             STAMP: {name: value for name, value in stamp.items() if value is not None},
         }
         story.state = state
@@ -299,7 +299,9 @@ class Clock:
 
     def owed(self) -> dict[str, int]:
         """Thresholds still to be answered, each with its instant, in their order."""
-        return {one.label: when for when, one in measure.outstanding(self.agreement, self.cycle, self.quiet_until)}
+        return {
+            one.label: when for when, one in measure.outstanding(self.agreement, self.cycle, self.quiet_until, self.quiet_until)
+        }
 
 
 def the_clock(story: Story, *policies: Policy, agreement: Agreement | None = None, part: str = "", cycle: int = 1) -> Clock:

@@ -19,7 +19,7 @@ from itsm.sla import escalation
 from itsm.sla.escalation import Ladders
 from itsm.sla.escalation_reading import load_ladders
 from itsm.sla.ladders import KINDS, Ladder
-from itsm.tickets import moves, records
+from itsm.tickets import loading, moves
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
@@ -37,7 +37,7 @@ quick:
 _OUTBOX = Prepared(sa.select(OutboxMessage.key, OutboxMessage.payload).order_by(OutboxMessage.id))
 _STORY = Prepared(
     sa.select(TicketEvent.kind, sa.type_coerce(TicketEvent.payload, Json).label("payload"))
-    .where(TicketEvent.ticket_id == sa.bindparam("ticket"), sa.or_(*(TicketEvent.kind == kind for kind in KINDS[:3])))
+    .where(TicketEvent.ticket_id == sa.bindparam("ticket"), sa.or_(*(TicketEvent.kind == kind for kind in KINDS[:4])))
     .order_by(TicketEvent.seq)
 )
 _OWN = Prepared(
@@ -60,7 +60,7 @@ class Climb:
     def escalate(self, record: Record, ladder: str = "quick") -> None:
         """Do what a threshold with `escalate: LADDER` does."""
         with self.desk.transaction(SYSTEM, Channel.TIMER) as tx:
-            held = records.load(tx, record.number)
+            held = loading.load(tx, record.number)
             escalation.start(tx, held, Effect("escalate", {"ladder": ladder}))
             moves.settle(tx, held)
 

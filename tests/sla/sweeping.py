@@ -24,7 +24,7 @@ from itsm.sla.moments import THRESHOLD_REACHED
 from itsm.sla.policy import Agreement, Policy
 from itsm.sla.replay import Derivation, derive
 from itsm.sla.standing import Standing
-from itsm.tickets import records
+from itsm.tickets import loading
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent
 from itsm.workflow.definition import Action
@@ -48,9 +48,15 @@ _TIMERS = Prepared(
     sa.select(Timer.ticket_id, Timer.name, Timer.cycle, Timer.due_at).where(Timer.kind == "sla").order_by(Timer.due_at)
 )
 _CLOCKS = Prepared(
-    sa.select(SlaClock.ticket_id, SlaClock.clock, SlaClock.cycle, SlaClock.status, SlaClock.due_at, SlaClock.detail).order_by(
-        SlaClock.ticket_id, SlaClock.clock, SlaClock.cycle
-    )
+    sa.select(
+        SlaClock.ticket_id,
+        SlaClock.clock,
+        SlaClock.cycle,
+        SlaClock.status,
+        SlaClock.due_at,
+        SlaClock.excused,
+        SlaClock.detail,
+    ).order_by(SlaClock.ticket_id, SlaClock.clock, SlaClock.cycle)
 )
 
 
@@ -144,5 +150,5 @@ def kept(desk: Desk, tickets: Iterable[int]) -> dict[int, Standing]:
     """Where the clocks stand by what is kept."""
     keeper = desk.part(Keeper)
     with desk.transaction(SYSTEM, Channel.TIMER) as tx:
-        found = [record for ticket in tickets if (record := records.load_by_id(tx, ticket)) is not None]
+        found = [record for ticket in tickets if (record := loading.load_by_id(tx, ticket)) is not None]
         return {record.id: keeper.standing(tx, record) for record in found}

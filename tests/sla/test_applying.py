@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from itsm.sla import measure
 from itsm.sla.moments import APPLIED
 from itsm.sla.policy import Policy
-from itsm.sla.replay import NO_SUCH_CLOCK, Derivation, Told, derive
+from itsm.sla.replay import NO_SUCH_CLOCK, Derivation, LoggedEvent, derive
 from itsm.sla.standing import Status
 from tests.worktime.build import seeded
 
@@ -175,7 +175,7 @@ def test_applying_an_agreement_never_touches_a_result_and_twice_is_as_good_as_on
     find, events = finder(scene.agreement(), after), scene.story().events
     place = min(place, len(events))
     head, tail = events[:place], events[place:]
-    once: Told = (head[-1][0], APPLIED, "lena", {"version": 2})
+    once: LoggedEvent = (head[-1][0], APPLIED, "lena", {"version": 2})
     before, applied_ = derive(find, head), derive(find, [*head, once])
     results = {key: one for key, one in before.cycles.items() if not one.is_open}
     assert results.items() <= applied_.cycles.items()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from itsm.app import Service
+from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
@@ -17,11 +18,13 @@ from itsm.sla import escalation, escalation_reading
 from itsm.sla.agreements import Source
 from itsm.sla.commands import publish_agreement
 from itsm.sla.escalation import Ladders
-from itsm.sla.keeping import Keeper
-from itsm.sla.ladders import ACKNOWLEDGED, STARTED, TOLD, State
-from itsm.tickets import moves, records
+from itsm.sla.ladders import ABANDONED, ACKNOWLEDGED, STARTED, TOLD, State
+from itsm.tickets import loading, moves
 from itsm.tickets.records import Record
 from itsm.workflow.case import Effect
+from itsm.worktime import intervals
+from itsm.worktime.calendar import Calendar
+from itsm.worktime.holidays import Public
 from tests import service as world
 from tests.api.world import Api
 from tests.sla.climbing import QUICK, Climb, climb
@@ -60,6 +63,16 @@ def acknowledge(service: Service, login: str, record: Record, comment: str | Non
         escalation.acknowledge(tx, record.number, comment)
 
 
+ENDED = Calendar("colombo", "Asia/Colombo", intervals.week({"mon-fri": ["08:00-17:00"]}), (Public("LK"),))
+COLOMBO = """
+ended:
+  template: escalation
+  calendar: colombo
+  steps: [{{to: assignee, wait: {wait}}}, {{to: group.lead}}]
+  {quiet}
+"""
+
+
 def test_each_step_is_taken_when_the_one_before_has_had_its_time(service: Service, clock: FrozenClock) -> None:
     climbing, record = one(service)
     climbing.escalate(record)
@@ -75,7 +88,19 @@ def test_each_step_is_taken_when_the_one_before_has_had_its_time(service: Servic
     clock.advance(timedelta(days=30))
     climbing.sweep()
     assert len(climbing.told()) == 3
-    assert [kind for kind, _ in climbing.story(record)] == [STARTED, TOLD, TOLD, TOLD]
+    assert [kind for kind, told in climbing.story(record) if told["ladder"] == "quick"] == [STARTED, TOLD, TOLD, TOLD]
+
+
+@pytest.mark.parametrize("first", ["assignee", "{user: g1}", "{user: nobody-of-that-name}"])
+def test_it_does_not_wait_for_somebody_who_has_left(service: Service, clock: FrozenClock, first: str) -> None:
+    steps = f"[{{to: {first}, wait: 10 minutes}}, {{to: group.lead}}]"
+    climbing, record = one(service, f"left:\n  template: escalation\n  steps: {steps}\n")
+    with service.desk.database.session() as session:
+        people.deactivate(session, "g1", clock.now(), "ad1")
+    climbing.escalate(record, "left")
+    assert climbing.told() == [("l1", 2)]
+    (_, (_, told)) = climbing.story(record)
+    assert (told["passed"], told["told"]) == ([1], ["l1"])
 
 
 def test_a_ladder_that_is_under_way_is_not_begun_again(service: Service) -> None:
@@ -102,7 +127,7 @@ def test_who_acknowledges_stops_it(service: Service, clock: FrozenClock) -> None
     kind, payload = climbing.story(record)[-1]
     assert (kind, payload["ladders"]) == (ACKNOWLEDGED, ["quick"])
     with service.desk.reading(world.actor(service.desk, "g1")) as tx:
-        (run,) = escalation.story(tx, records.load(tx, record.number, lock=False))
+        (run,) = escalation.story(tx, loading.load(tx, record.number, lock=False))
     assert (run.state, run.acknowledged_by) == (State.ACKNOWLEDGED, "g1")
 
 
@@ -143,7 +168,7 @@ def test_a_ticket_that_is_done_with_is_escalated_no_further(service: Service, cl
     climbing.escalate(record)
     assert climbing.told() == [("g1", 1)]
     with service.desk.reading(world.actor(service.desk, "g1")) as tx:
-        (run,) = escalation.story(tx, records.load(tx, record.number, lock=False))
+        (run,) = escalation.story(tx, loading.load(tx, record.number, lock=False))
     assert run.state is State.OVER
 
 
@@ -205,6 +230,20 @@ def test_begun_in_quiet_hours_its_first_step_waits_too(service: Service, clock: 
     assert climbing.told() == [("g1", 1)]
 
 
+@pytest.mark.parametrize("quiet", ["", "quiet: {calendar: colombo}"], ids=["its wait", "its quiet hours"])
+def test_a_calendar_that_has_come_to_its_end_silences_nobody(service: Service, clock: FrozenClock, quiet: str) -> None:
+    """Public holidays of a country may be known to the end of a year only; what comes after is in nobody's book yet."""
+    text = COLOMBO.format(wait="4 hours" if quiet else "4 business hours", quiet=quiet)
+    service.desk.calendars = {**service.desk.calendars, "colombo": ENDED}
+    climbing, record = one(service, text)
+    clock.set(datetime(2027, 1, 4, 9, tzinfo=UTC))
+    climbing.escalate(record, "ended")
+    assert climbing.told() == [("g1", 1)]
+    clock.advance(timedelta(hours=4))
+    climbing.sweep()
+    assert climbing.told() == [("g1", 1), ("l1", 2)]
+
+
 def test_what_is_urgent_knows_no_quiet_hours(service: Service, clock: FrozenClock) -> None:
     climbing, record = one(service, NIGHTS)
     urgent = Doing(service.desk, "g1").edit(record, impact="extensive", urgency="critical")
@@ -222,7 +261,7 @@ def test_ten_thousand_breaches_at_once_are_at_most_one_message_more_than_the_cap
     assert ladder is not None
     for batch in range(100):
         with service.desk.transaction(SYSTEM, Channel.TIMER) as tx:
-            held = records.load(tx, record.number)
+            held = loading.load(tx, record.number)
             for number in range(100):
                 held.number = f"INC9{batch:03d}{number:03d}"
                 for login in ("g1", "l1", "ad1"):
@@ -355,10 +394,46 @@ def test_a_reopened_ticket_is_not_haunted_by_the_run_that_its_resolution_ended(s
     assert climbing.told() == [("g1", 1), ("g1", 1), ("l1", 2)]
 
 
+@pytest.mark.parametrize("left", ["", "quick:\n  template: escalation\n  steps: [{to: assignee}]\n"], ids=["gone", "shorter"])
+def test_a_ladder_that_is_taken_away_ends_its_runs_and_says_so(service: Service, clock: FrozenClock, left: str) -> None:
+    climbing, record = one(service)
+    climbing.escalate(record)
+    climb(service, left or QUICK.replace("quick", "other"))
+    clock.advance(TEN)
+    climbing.sweep()
+    why = escalation.NO_STEP if left else escalation.NO_LADDER
+    number = climbing.story(record)[0][1]["run"]
+    assert climbing.told() == [("g1", 1)]
+    assert climbing.story(record)[-1] == (ABANDONED, {"ladder": "quick", "run": number, "why": why})
+    (run,) = Api(service.desk)("l1").get(f"/tickets/{record.number}/escalation").items
+    assert (run["state"], run["next"]) == ("abandoned", None)
+
+
+def test_what_escalates_by_a_ladder_that_is_gone_leaves_word_of_it(service: Service, clock: FrozenClock) -> None:
+    climbing, record = one(service)
+    climbing.escalate(record)
+    climbing.escalate(record, "taken-away")
+    assert climbing.story(record)[-1] == (ABANDONED, {"ladder": "taken-away", "run": None, "why": escalation.NO_LADDER})
+    clock.advance(TEN)
+    climbing.sweep()
+    assert climbing.told() == [("g1", 1), ("l1", 2)], "the run up another ladder goes on"
+
+
+def test_what_is_read_ahead_forgets_no_run_that_this_command_began(service: Service) -> None:
+    climbing, record = one(service)
+    with service.desk.transaction(SYSTEM, Channel.TIMER) as tx:
+        held = loading.load(tx, record.number)
+        for _ in range(2):
+            escalation.read_ahead(tx, [held])
+            escalation.start(tx, held, Effect("escalate", {"ladder": "quick"}))
+        moves.settle(tx, held)
+    assert climbing.told() == [("g1", 1)]
+
+
 def test_two_actions_of_one_command_begin_one_run(service: Service) -> None:
     climbing, record = one(service)
     with service.desk.transaction(SYSTEM, Channel.TIMER) as tx:
-        held = records.load(tx, record.number)
+        held = loading.load(tx, record.number)
         for _ in range(2):
             escalation.start(tx, held, Effect("escalate", {"ladder": "quick"}))
         moves.settle(tx, held)
@@ -377,7 +452,7 @@ def test_a_threshold_of_a_promise_sets_a_ticket_on_a_ladder(service: Service, cl
     shipped = world.promises()
     with service.desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
         source = Source({**shipped.files, "sla.yaml": promises}, shipped.workflows)
-        publish_agreement(tx, service.desk.part(Keeper), source, "a trial")
+        publish_agreement(tx, source, "a trial")
     promised = an_incident_in_progress(service.desk)
     clock.advance(timedelta(hours=1))
     climbing.sweep()

@@ -15,7 +15,7 @@ from itsm.sla.explain import Answer, Clock, Deed, explain
 from itsm.sla.intervals import Because, Grain
 from itsm.sla.policy import Agreement, Policy
 from itsm.sla.replay import derive
-from itsm.sla.showing import EVERYBODY, HIDDEN, Reader
+from itsm.sla.showing import HIDDEN, Reader
 from itsm.sla.wording import Names
 from itsm.worktime.holidays import Public
 from tests.sla.builders import (
@@ -44,6 +44,10 @@ def clocks(story: Story, now: str | int, *policies: Policy, agreement: Agreement
     """The clocks of a story, explained."""
     find = finder(agreement or an_agreement(*policies, calendars=EASTER))
     return list(explain(find, story.events, at(now) if isinstance(now, str) else now).clocks)
+
+
+EVERYBODY = Reader()
+"""Whoever sees every field and reads internal notes."""
 
 
 def told(clock: Clock, reader: Reader = EVERYBODY) -> list[tuple[str, str, str]]:
@@ -330,7 +334,7 @@ def test_every_change_of_a_promise_is_told_with_when_and_why() -> None:
     assert [wording.change(one, clock, BERLIN, names) for one in clock.changes] == [
         "Monday 2 March 2026, 09:00 (Berlin time): it was promised, by Monday 2 March 2026, 17:00 (Berlin time).",
         "Monday 2 March 2026, 10:00 (Berlin time): the time stopped counting, because the ticket is now “Waiting for you”.",
-        "Monday 2 March 2026, 11:00 (Berlin time): the time went on counting, because the ticket is now “In progress”. "
+        "Monday 2 March 2026, 11:00 (Berlin time): the pause ended, because the ticket is now “In progress”. "
         "From then on: by Monday 2 March 2026, 18:00 (Berlin time).",
         "Monday 2 March 2026, 12:00 (Berlin time): 4 hours instead of 8 hours, because priority changed from “p3” to “p1”. "
         "From then on: by Monday 2 March 2026, 14:00 (Berlin time).",

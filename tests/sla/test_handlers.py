@@ -12,7 +12,8 @@ from itsm.app import Service
 from itsm.platform.database import Database
 from itsm.platform.sweeper import Sweeper
 from itsm.platform.time import FrozenClock
-from itsm.sla.handlers import CONDITION_FAILED, ENDED_IN_TIME, LIST, STALE, TOO_LATE, WARNING_OF_THE_PAST
+from itsm.sla.escalation import AT_RISK
+from itsm.sla.handlers import CONDITION_FAILED, ENDED_IN_TIME, STALE, TOO_LATE
 from itsm.sla.policy import Happening, Policy
 from itsm.tickets import timeline
 from itsm.tickets.desk import Desk
@@ -135,7 +136,7 @@ def test_a_miss_that_ended_just_before_the_sweep_is_answered_all_the_same(databa
     service.sweeper.sweep()
     told = events(service.desk, "threshold_reached")
     assert [(one["threshold"], one.get("left_alone"), one["breach"]) for one in told] == [
-        ("75%", WARNING_OF_THE_PAST, False),
+        ("75%", TOO_LATE, False),
         ("100%", None, True),
     ]
     assert [row.payload["template"] for row in messages(service.desk)] == ["sla-breached"]
@@ -316,8 +317,8 @@ def test_after_a_standstill_everybody_gets_one_message_for_each_template_and_hou
     assert set(answers(service.desk).values()) == {1}
     assert len(answers(service.desk)) == 10
     assert [(row.key, row.ticket_id, row.payload["list"]) for row in messages(service.desk)] == [
-        ("stale:sla-breached:ra1:2026-03-02T13:00:00Z", None, LIST),
-        ("stale:sla-warning:ra1:2026-03-02T12:00:00Z", None, LIST),
+        ("stale:sla-breached:ra1:2026-03-02T13:00:00Z", None, AT_RISK),
+        ("stale:sla-warning:ra1:2026-03-02T12:00:00Z", None, AT_RISK),
     ]
 
 

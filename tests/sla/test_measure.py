@@ -17,7 +17,7 @@ from itsm.sla import measure
 from itsm.sla.policy import Agreement, Threshold
 from itsm.sla.standing import Cycle, Status, Stretch, Target
 from itsm.worktime.duration import Duration
-from itsm.worktime.layout import to_instant, to_micros
+from itsm.worktime.layout import from_micros, to_micros
 from tests.worktime.build import a_calendar, seeded
 
 from .builders import HERE, HOUR, MINUTE, Clock, Story, a_goal, a_policy, an_agreement, at, on, the_clock, told_by
@@ -167,7 +167,7 @@ def test_a_policy_without_thresholds_owes_none() -> None:
 
 def test_a_policy_that_is_gone_owes_nothing() -> None:
     cycle = the_clock(Story.opened(NINE), a_policy("4 hours", thresholds=WARNED)).cycle
-    assert measure.outstanding(an_agreement(), cycle, 0) == []
+    assert measure.outstanding(an_agreement(), cycle, 0, 0) == []
 
 
 def test_prorating_leaves_what_was_reached_reached_when_it_was() -> None:
@@ -215,7 +215,7 @@ def test_an_end_of_business_day_is_due_at_that_closing_time(minute: int, count: 
     start, agreement = NINE + minute * MINUTE, an_agreement()
     hours = agreement.calendar(name)
     length = measure.length_of(agreement, name, Duration(end_of_day=count), start)
-    closing = to_micros(hours.end_of_business_day(to_instant(start), count))
+    closing = to_micros(hours.end_of_business_day(from_micros(start), count))
     assert hours.add_micros(start, length) == closing
 
 

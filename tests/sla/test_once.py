@@ -21,9 +21,9 @@ from itsm.platform.sweeper import SHORT_BATCH, Sweeper
 from itsm.platform.time import FrozenClock
 from itsm.sla import handlers
 from itsm.sla.keeping import Keeper
-from itsm.tickets import commands, records
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import loading, opening
 from itsm.tickets.desk import Desk, Tx
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from tests.service import actor
 from tests.sla.sweeping import (
@@ -55,7 +55,7 @@ class Killed(BaseException):
 
 def incidents(desk: Desk, count: int) -> list[Record]:
     with desk.transaction(actor(desk, "ra1"), Channel.API) as tx:
-        return [commands.create(tx, NewTicket("incident", f"Screen {number}")) for number in range(count)]
+        return [opening.create(tx, NewTicket("incident", f"Screen {number}")) for number in range(count)]
 
 
 def sweep(sweeper: Sweeper) -> int:
@@ -141,7 +141,7 @@ def test_a_ticket_that_somebody_works_on_is_not_waited_for(database: Database, c
     with database.session() as session:
         claimed = timers.claim(session, clock.now(), 50)
     with service.desk.transaction(SYSTEM, Channel.TIMER) as tx:
-        assert records.load_by_id(tx, busy.id) is not None
+        assert loading.load_by_id(tx, busy.id) is not None
         done = handlers.together(service.desk, service.desk.part(Keeper))["sla"](claimed)
     assert (done.count, [timer.ticket_id for timer in done.left]) == (2, [busy.id])
     handlers.handlers(service.desk, service.desk.part(Keeper))["sla"](done.left[0])

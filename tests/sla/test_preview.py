@@ -82,7 +82,7 @@ class Trial:
     def publish(self, source: Source) -> int:
         keeper = self.service.desk.part(Keeper)
         with self.service.desk.transaction(SYSTEM, Channel.COMMAND_LINE) as tx:
-            commands.publish_agreement(tx, keeper, source, "a trial")
+            commands.publish_agreement(tx, source, "a trial")
             current = keeper.agreements.current(tx.session)
         assert current is not None
         return current[0].id

@@ -1,4 +1,4 @@
-"""How clocks go on from event to event: time.md, rules 6 to 9, one sentence each.
+"""How clocks go on from event to event: docs/sla.md, rules 6 to 9, one sentence each.
 
 2 March 2026 is a Monday; the office is open from nine to five in Berlin, Monday to Friday.
 """

@@ -11,7 +11,7 @@ from itsm.sla import measure
 from itsm.sla.judging import Judge
 from itsm.sla.moments import moments
 from itsm.sla.policy import Agreement
-from itsm.sla.replay import Begun, Told, retold
+from itsm.sla.replay import Begun, LoggedEvent, retold
 from itsm.sla.shapes import Retelling
 from itsm.sla.standing import Cycle
 from itsm.sla.threads import Retold
@@ -23,7 +23,7 @@ from .scenes import Scene, scenes
 NINE = at("2026-03-02 09:00")
 
 
-def in_full(agreement: Agreement, story: Sequence[Told]) -> dict[object, object]:
+def in_full(agreement: Agreement, story: Sequence[LoggedEvent]) -> dict[object, object]:
     _, told = retold((agreement, Judge()), agreement.id, list(moments(story)))
     return essence(Retold(agreement, threads_in_full(told)))
 
@@ -40,7 +40,7 @@ def _of(agreement: Agreement, one: Begun) -> tuple[object, ...]:
     return one.began_at, cycle.key, cycle.status, cycle.started_at, cycle.target, spans, cycle.credit, cycle.stopped_at, due
 
 
-def stretched(events: Sequence[Told], by: int) -> list[Told]:
+def stretched(events: Sequence[LoggedEvent], by: int) -> list[LoggedEvent]:
     """The same story, `by` times as long, later by so many hours."""
     first = events[0][0]
     return [(first + by * (instant - first) + by * HOUR, kind, actor, payload) for instant, kind, actor, payload in events]
@@ -72,7 +72,7 @@ def test_told_in_short_an_open_cycle_is_due_when_it_is_due(scene: Scene, by: int
                 assert short.due(told.instants) == measure.due(agreement, one.cycle)
 
 
-def a_story(start: int, wait: int, priority: str = "p3") -> list[Told]:
+def a_story(start: int, wait: int, priority: str = "p3") -> list[LoggedEvent]:
     story = Story.opened(start, priority=priority).moved(start + HOUR, "waiting").moved(start + HOUR + wait, "work")
     return story.moved(start + 3 * HOUR + wait, "resolved").events
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from itsm.people.access import Channel
-from itsm.tickets import commands, records
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import commands, links, loading, opening
 from itsm.tickets.desk import Desk
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from tests.service import actor
 
@@ -22,7 +22,7 @@ class Doing:
 
     def create(self, type_: str = "incident", title: str = "Screen stays black", **more: Any) -> Record:
         with self.desk.transaction(actor(self.desk, self.login), Channel.API) as tx:
-            return commands.create(tx, NewTicket(type_, title, **more))
+            return opening.create(tx, NewTicket(type_, title, **more))
 
     def fire(
         self, record: Record | str, trigger: str, comment: str | None = None, version: int | None = None, **fields: Any
@@ -40,7 +40,7 @@ class Doing:
 
     def link(self, record: Record | str, kind: str, other: Record | str) -> int:
         with self.desk.transaction(actor(self.desk, self.login), Channel.API) as tx:
-            return commands.link(tx, _number(record), kind, _number(other))[1]
+            return links.link(tx, _number(record), kind, _number(other))[1]
 
     def watch(self, record: Record | str, login: str) -> Record:
         with self.desk.transaction(actor(self.desk, self.login), Channel.API) as tx:
@@ -52,7 +52,7 @@ class Doing:
 
     def read(self, record: Record | str) -> Record:
         with self.desk.reading(actor(self.desk, self.login)) as tx:
-            return records.load(tx, _number(record), lock=False)
+            return loading.load(tx, _number(record), lock=False)
 
 
 def an_incident_in_progress(desk: Desk) -> Record:

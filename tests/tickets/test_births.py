@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from itsm.people.access import Channel
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError
-from itsm.tickets import commands, projection, records
-from itsm.tickets.commands import NewTicket
+from itsm.tickets import loading, opening, projection
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import Ticket
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from tests.service import actor
 from tests.tickets.doing import an_incident_in_progress
@@ -26,8 +26,8 @@ def tickets(desk: Desk) -> int:
 
 def opened(desk: Desk, parent: Record | None, *wanted: NewTicket) -> list[Record]:
     with desk.transaction(actor(desk, "g1"), Channel.API) as tx:
-        held = None if parent is None else records.load(tx, parent.number)
-        return commands.open_all(tx, wanted, held)
+        held = None if parent is None else loading.load(tx, parent.number)
+        return opening.open_all(tx, wanted, held)
 
 
 def test_numbers_of_each_type_follow_each_other_in_the_order_of_asking(desk: Desk) -> None:

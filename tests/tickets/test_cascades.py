@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from itsm.people.access import Channel
 from itsm.platform.database import Prepared
 from itsm.platform.work import Timer
-from itsm.tickets import cascades, commands
+from itsm.tickets import cascades, opening
 from itsm.tickets.desk import Desk
 from itsm.tickets.records import Record
 from tests.service import actor
@@ -18,7 +18,7 @@ TOLD = Prepared(sa.select(Timer.payload).where(Timer.kind == cascades.EVENT).ord
 
 def a_task(desk: Desk, record: Record) -> Record:
     with desk.transaction(actor(desk, "g1"), Channel.API) as tx:
-        return commands.add_task(tx, record.number, "Cable", "", {"group": "network"})
+        return opening.add_task(tx, record.number, "Cable", "", {"group": "network"})
 
 
 def told(desk: Desk) -> list[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from itsm.approvals import commands, course, handlers, queries
+import pytest
+
+from itsm.approvals import commands as approvals
+from itsm.approvals import course, handlers, queries
 from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
 from itsm.platform import outbox
-from itsm.tickets import records
+from itsm.tickets import effects, loading, moves, opening
 from itsm.tickets.desk import Desk
+from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
+from itsm.workflow.case import Change
 from tests.service import actor
 from tests.tickets.doing import Doing, an_incident_in_progress
 
@@ -18,6 +23,12 @@ def told(desk: Desk, record: Record, topic: str = "notify") -> list[tuple[str, s
     with desk.database.session(write=False) as session:
         messages = outbox.pending(session, 1000)
     return [(m.payload["template"], m.payload["to"]) for m in messages if m.topic == topic and m.ticket_id == record.id]
+
+
+def leaves(desk: Desk, *logins: str) -> None:
+    with desk.database.session() as session:
+        for login in logins:
+            people.deactivate(session, login, desk.clock.now(), "tests")
 
 
 def test_who_reports_something_himself_hears_that_it_has_arrived(desk: Desk) -> None:
@@ -39,6 +50,31 @@ def test_nobody_is_told_what_he_did_himself(desk: Desk) -> None:
     assert told(desk, record) == before
 
 
+@pytest.mark.parametrize("to", ["requester", "assignee", {"user": "g1"}, {"user": "ra1"}, {"user": "nobody-of-that-name"}])
+def test_nobody_who_has_left_is_told_anything(desk: Desk, to: object) -> None:
+    record = an_incident_in_progress(desk)
+    leaves(desk, "ra1", "g1")
+    with desk.reading(SYSTEM) as tx:
+        assert effects.recipients(tx, loading.load(tx, record.number, lock=False), to) == []
+
+
+def test_a_part_of_a_ticket_knows_that_its_requester_has_left(desk: Desk) -> None:
+    record = an_incident_in_progress(desk)
+    leaves(desk, "ra1")
+    with desk.transaction(SYSTEM, Channel.TIMER) as tx:
+        task = opening.open_under(tx, NewTicket("task", "Carry it away"), loading.load(tx, record.number))
+        assert (task.values["requester"], effects.recipients(tx, task, "requester")) == ("ra1", [])
+
+
+def test_who_takes_the_place_of_somebody_who_has_left_is_told(desk: Desk) -> None:
+    record = an_incident_in_progress(desk)
+    leaves(desk, "g1")
+    with desk.transaction(SYSTEM, Channel.TIMER) as tx:
+        held = loading.load(tx, record.number)
+        moves.take_changes(tx, held, {"assignee": Change("g1", "l1")})
+        assert effects.recipients(tx, held, "assignee") == ["l1"]
+
+
 def test_what_is_written_reaches_the_other_side(desk: Desk) -> None:
     record = an_incident_in_progress(desk)
     Doing(desk, "g1").say(record, "Have you tried another cable?")
@@ -55,7 +91,7 @@ def test_an_approver_who_has_answered_is_not_reminded(desk: Desk) -> None:
     assert sorted(told(desk, record)) == [("approval-requested", "ap1"), ("approval-requested", "ap2"), ("received", "ra1")]
     with desk.transaction(actor(desk, "ap1"), Channel.API) as tx:
         (question,) = (row.id for row in queries.mine(tx))
-        commands.decide(tx, question, course.APPROVE, None)
+        approvals.decide(tx, question, course.APPROVE, None)
     with desk.reading(SYSTEM) as tx:
-        assert handlers.awaited(tx, records.load(tx, record.number, lock=False)) == ["ap2"]
-        assert handlers.approvers(tx, records.load(tx, record.number, lock=False)) == {"ap1", "ap2"}
+        assert handlers.awaited(tx, loading.load(tx, record.number, lock=False)) == ["ap2"]
+        assert handlers.approvers(tx, loading.load(tx, record.number, lock=False)) == {"ap1", "ap2"}

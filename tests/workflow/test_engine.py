@@ -239,7 +239,8 @@ def test_a_refusal_says_what_is_wrong_and_what_would_be_right(
 
 
 def test_a_comment_is_asked_for_and_blanks_are_none() -> None:
-    assert messages(fired(OPEN, AGENT, "park", {"due": "2026-02-01"}, "  ")) == ["“park” needs a comment."]
+    for nothing in ("  ", "\u200b", "\u202e \u2066"):
+        assert messages(fired(OPEN, AGENT, "park", {"due": "2026-02-01"}, nothing)) == ["“park” needs a comment."]
     assert codes(fired(OPEN, AGENT, "park", {"due": "2026-02-01"}, "nul\x00")) == [Why.COMMENT_REQUIRED, Why.INVALID_VALUE]
     assert decided(fired(OPEN, AGENT, "park", {"due": "2026-02-01"}, "Parts ordered")).comment == "Parts ordered"
 

@@ -16,6 +16,21 @@ from itsm.workflow.values import Fault
 
 HERE = Position("x.yaml", 1, 1)
 
+INVISIBLE = [
+    "",
+    " \n",
+    "\t\r\u00a0\u3000",
+    "\u200b",
+    "\u202e\u202c",
+    "\ufeff",
+    "\u00ad",
+    "\u2063",
+    "\u3164",
+    "\u2800",
+    "\ufe0f",
+    "\U000e0061",
+]
+
 
 def a_field(type_: str) -> Field:
     choices = ("red", "green", "blue") if "choice" in type_ else ()
@@ -113,6 +128,17 @@ def test_built_in_fields_may_be_shorter_than_their_type() -> None:
 def test_false_and_nought_are_answers_and_blanks_are_none() -> None:
     assert not any([values.is_empty(False), values.is_empty(0), values.is_empty(0.0), values.is_empty("x")])
     assert all([values.is_empty(None), values.is_empty(""), values.is_empty(" \n"), values.is_empty([])])
+
+
+@pytest.mark.parametrize("nothing", INVISIBLE)
+def test_text_in_which_nothing_can_be_read_is_none(nothing: str) -> None:
+    assert values.is_empty(nothing)
+    assert values.accept(BUILTIN_FIELDS["title"], nothing) is None
+
+
+@pytest.mark.parametrize("something", ["?", "7", "…", "☎", "語", "\u200bword\u202e", "👍🏽"])
+def test_text_with_anything_to_read_is_kept_as_it_was_written(something: str) -> None:
+    assert values.accept(BUILTIN_FIELDS["title"], something) == something
 
 
 def test_references_are_the_values_that_are_keys_of_something() -> None:

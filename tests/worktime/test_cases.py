@@ -53,6 +53,43 @@ def test_each_kind_of_case_has_its_result(case: dict[str, object], answer: objec
     assert result(case) == answer
 
 
+EARLIEST, LATEST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00"
+
+
+@pytest.mark.parametrize("at", [EARLIEST, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", LATEST])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"kind": "is_open"},
+        {"kind": "elapsed", "end": "2026-03-02T08:00:00Z"},
+        *({"kind": kind, "duration_s": seconds} for kind in ("add", "sub") for seconds in (0, 3600, 1e13)),
+        *(
+            {"kind": "add", "duration": text}
+            for text in ("1 business day", "end of next business day", "end of 99th business day")
+        ),
+        *({"kind": kind, "days": days} for kind in ("add_days", "sub_days") for days in (0, 1, 10_000)),
+    ],
+)
+def test_where_time_itself_ends_a_case_has_no_result(case: dict[str, object], zone: str, at: str) -> None:
+    told = answered({**case, "start": at, "at": at}, {**OFFICE, "tz": zone})
+    assert (told["result"], told["error"]["code"]) == (None, "beyond_calendar")  # type: ignore[index]
+
+
+def test_elapsed_time_leads_to_the_end_of_the_years_and_not_beyond() -> None:
+    began = {"kind": "add", "start": "9999-12-31T00:00:00Z"}
+    assert result({**began, "duration": "23 hours"}) == "9999-12-31T23:00:00Z"
+    assert answered({**began, "duration": "24 hours"})["error"]["code"] == "beyond_calendar"  # type: ignore[index]
+    assert answered({**began, "start": EARLIEST, "duration": "1 hour"})["error"]["code"] == "beyond_calendar"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", ["parse_local", "normalise_local"])
+@pytest.mark.parametrize(("zone", "local"), [("Asia/Tokyo", "0001-01-01T00:00"), ("Etc/GMT+12", "9999-12-31T23:59:59")])
+def test_a_reading_that_no_instant_answers_to_is_refused(kind: str, zone: str, local: str) -> None:
+    told = answered({"kind": kind, "tz": zone, "local": local})
+    assert (told["result"], told["error"]["code"]) == (None, "invalid_local_time")  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("case", "code"),
     [

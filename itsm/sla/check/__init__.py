@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Final
 
 from itsm.sla.check.registry import RULES, Rule
 from itsm.sla.check.subject import Subject
@@ -29,5 +28,5 @@ def check(agreement: Agreement, workflows: Mapping[str, Workflow], vocabulary: V
 
     The workflows must be sound as far as their expressions go; of one that is not, nothing is said.
     """
-    sound: Final = Subject(agreement, workflows, vocabulary)
-    return in_order(finding for rule in RULES.values() for finding in rule.findings(sound))
+    subject = Subject(agreement, workflows, vocabulary)
+    return in_order(finding for rule in RULES.values() for finding in rule.findings(subject))

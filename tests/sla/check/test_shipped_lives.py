@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from itsm.sla.judging import Judge
-from itsm.sla.replay import Told, derive
+from itsm.sla.replay import LoggedEvent, derive
 from itsm.sla.standing import Cycle, Status
 from itsm.worktime.layout import to_micros
 from tests.sla.check.test_shipped import around, shipped
@@ -26,7 +26,7 @@ class Life:
         self.state = self.workflow.initial
         self.values: dict[str, object] = {}
         self.at = BEGIN
-        self.told: list[Told] = []
+        self.told: list[LoggedEvent] = []
         born = {"type": type_, "number": "X1", "sla": {"version": 1}}
         self._tell("created", "mara", {**born, **self._moved(self.state), "changes": self._changes(fields)})
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from icalendar import Calendar, Event
 
-from itsm.changes.board import Status
-from itsm.changes.queries import Declared, Entry
+from itsm.changes.board import Head, Item, Sitting, Status
+from itsm.changes.freezes import Declared
+from itsm.changes.queries import Entry
 from itsm.changes.rules import Standing
-from itsm.changes.sessions import Head, Item, Sitting
 
 PRODUCT: Final = "-//itsm//change calendar//EN"
 MEDIA_TYPE: Final = "text/calendar; charset=utf-8"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from itsm.changes import board
-from itsm.changes.board import Result, Status, Tally, Vote
+from itsm.changes.board import Ballot, Head, Item, Named, Note, Present, Result, Sitting, Status, Vote
 from itsm.changes.models import AgendaItem, BoardVote, ChangeMeeting, MeetingNote, MeetingPresence, MeetingSeat
 from itsm.changes.rules import Period
 from itsm.people.access import Actor, Permission
@@ -156,101 +155,6 @@ _NOTES = Prepared(
     .where(MeetingNote.meeting_id == _MEETING)
     .order_by(MeetingNote.id)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A person by login, or a group by key, and the name."""
-
-    key: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """Somebody who took part, and the groups of the board that he represented."""
-
-    key: str
-    name: str
-    groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """A vote as it was given. `answered` tells that it was the answer to the approval of the change, too."""
-
-    root: int
-    login: str
-    name: str
-    vote: Vote
-    comment: str | None
-    at: datetime
-    answered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A change on the agenda. What the reader does not see is None, and its votes are left out."""
-
-    ticket_id: int
-    number: str | None
-    title: str | None
-    state: str | None
-    starts_at: datetime
-    minutes: int
-    settled: str | None
-    result: Result | None
-    words: str | None
-    decided_by: str | None
-    decided_at: datetime | None
-    ballots: tuple[Ballot, ...]
-
-    @property
-    def tally(self) -> Tally:
-        """The count of its votes."""
-        return board.counted(self.ballots)
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A free note of the minutes."""
-
-    body: str
-    author: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A meeting without what belongs to it. `question` is what its agenda is made from, if that was ever said."""
-
-    id: int
-    title: str
-    period: Period
-    chair: Named
-    status: Status
-    question: Any
-    called_by: str
-    called_at: datetime
-    changed_at: datetime
-    digest: str | None
-    closed_by: str | None
-    closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sitting:
-    """A meeting with all that belongs to it. `through_at` is when its agenda is through, which may be after its end."""
-
-    head: Head
-    members: tuple[Named, ...]
-    groups: tuple[Named, ...]
-    present: tuple[Present, ...]
-    items: tuple[Item, ...]
-    through_at: datetime
-    notes: tuple[Note, ...]
-    kept: Any
-    """The minutes as they were put down at the closing; None before."""
 
 
 def row(tx: Tx, meeting_id: int, *, lock: bool = False) -> Any:
