@@ -7,6 +7,7 @@ answers.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -71,6 +72,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A desk with the sweeper that does its due work, and the relay that delivers what it has to say."""
@@ -85,9 +89,11 @@ class Service:
         """
         compile_all(self.desk.database.dialect)
         with self.desk.reading(SYSTEM) as tx:
-            for version in publishing.current(tx):
-                loading.process_of(tx, version.id)
-            self.desk.part(Keeper).agreements.current(tx.session)
+            workflows = [loading.process_of(tx, version.id).workflow for version in publishing.current(tx)]
+            current = self.desk.part(Keeper).agreements.current(tx.session)
+        agreement = None if current is None else current[0]
+        for name in escalation.unknown(self.desk.part(Ladders), workflows, agreement):
+            _log.warning("published workflows or promises escalate by “%s”, and there is no ladder of this name", name)
 
 
 @dataclass(frozen=True, slots=True)

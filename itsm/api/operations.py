@@ -39,12 +39,17 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _COUNT = sa.func.count()
 _DUE = sa.select(_COUNT).where(Timer.parked_at.is_(None), Timer.due_at <= sa.bindparam("now", type_=Instant))
 _PARKED = sa.select(_COUNT).where(Timer.parked_at.is_not(None))
-_PENDING = sa.select(_COUNT).where(OutboxMessage.delivered_at.is_(None))
+# What has no destination is fetched, not delivered: nobody says of it that it has left.
+_PENDING = sa.select(_COUNT).where(
+    OutboxMessage.delivered_at.is_(None), OutboxMessage.parked_at.is_(None), OutboxMessage.destination.is_not(None)
+)
+_UNDELIVERABLE = sa.select(_COUNT).where(OutboxMessage.parked_at.is_not(None))
 _WAITING = Prepared(
     sa.select(
         _DUE.scalar_subquery().label("due"),
         _PARKED.scalar_subquery().label("parked"),
         _PENDING.scalar_subquery().label("pending"),
+        _UNDELIVERABLE.scalar_subquery().label("undeliverable"),
     )
 )
 
@@ -99,7 +104,8 @@ class Measures:
         gauges = {
             "itsm_timers_due": ("Timers whose instant has come.", waiting.due),
             "itsm_timers_parked": ("Timers that failed too often, and wait for a person.", waiting.parked),
-            "itsm_outbox_pending": ("Messages that have not left yet.", waiting.pending),
+            "itsm_outbox_pending": ("Messages that are still to be delivered to a receiver.", waiting.pending),
+            "itsm_outbox_parked": ("Messages that were given up, and wait for a person.", waiting.undeliverable),
             "itsm_clock_offset_seconds": ("How far the database's clock is ahead of this machine's.", _offset(tx.desk)),
         }
         registry = CollectorRegistry()

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from itsm.platform.errors import DeskError, Kind
+from itsm.platform.errors import DeskError, Kind, busy
 from itsm.platform.statements import Prepared, Session
 
 __all__ = ["Database", "Prepared", "Session", "describe", "sqlite_driver"]
@@ -46,13 +46,14 @@ _PROGRESS_STEPS = 20_000
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.001
 _RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock_timeout
+_STOOD_STILL = "25P03"  # idle_in_transaction_session_timeout; to the driver no OperationalError
 
 
 class Database:
     """Where everything is kept. Thread-safe; one per process.
 
-    `url` is SQLAlchemy's, without a driver (`sqlite:///var/demo.db`, `postgresql://…`). `statement_timeout` and `pool_timeout`
-    (how long to wait for a free connection) are in seconds.
+    `url` is SQLAlchemy's, without a driver (`sqlite:///var/demo.db`, `postgresql://…`). In seconds: `statement_timeout`, for
+    each statement and for the turn to write; `pool_timeout`, for a free connection; `idle_timeout`, see `IDLE_TIMEOUT_SECONDS`.
     """
 
     def __init__(
@@ -61,9 +62,11 @@ class Database:
         statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
         pool_size: int = 10,
         pool_timeout: float = POOL_TIMEOUT_SECONDS,
+        idle_timeout: float = IDLE_TIMEOUT_SECONDS,
     ) -> None:
         self.url = url
         self._statement_timeout = statement_timeout
+        self._idle_timeout = idle_timeout
         self._pool_timeout = pool_timeout
         self.engine: Engine = (
             self._sqlite_engine(url, pool_size) if url.startswith("sqlite") else self._postgresql_engine(url, pool_size)
@@ -101,14 +104,13 @@ class Database:
         except (self.driver_error, sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
             raise _unavailable() from error
         try:
-            session = Session(connection, self.dialect, self.on_statement)
+            session = Session(connection, self.dialect, self._statement_timeout, self.on_statement)
             if not self.is_postgresql:
                 if write:
                     self._begin_writing(session._cursor)
                 else:
                     session._cursor.execute("BEGIN")
-                deadline = time.monotonic() + self._statement_timeout
-                connection.set_progress_handler(lambda: time.monotonic() > deadline, _PROGRESS_STEPS)
+                connection.set_progress_handler(lambda: time.monotonic() > session.deadline, _PROGRESS_STEPS)
             yield session
             committing = True
             connection.commit()
@@ -117,7 +119,8 @@ class Database:
             translated = self._translate(error)
             if translated is None:
                 raise
-            if committing and translated.code == "connection_lost":
+            was_undone = getattr(error, "sqlstate", None) == _STOOD_STILL
+            if committing and translated.code == "connection_lost" and not was_undone:
                 raise _outcome_unknown() from error
             raise translated from error
         except BaseException:
@@ -132,7 +135,7 @@ class Database:
         """Wait for the place of the one writer. SQLite itself asks again after pauses of up to 100 ms, and so comes off worst
         against a process that writes batch after batch; we ask each millisecond.
         """
-        gives_up = time.monotonic() + STATEMENT_TIMEOUT_SECONDS
+        gives_up = time.monotonic() + self._statement_timeout
         cursor.execute("PRAGMA busy_timeout=0")
         try:
             while True:
@@ -146,7 +149,7 @@ class Database:
                 else:
                     return
         finally:
-            cursor.execute(f"PRAGMA busy_timeout={int(STATEMENT_TIMEOUT_SECONDS * 1000)}")
+            cursor.execute(f"PRAGMA busy_timeout={int(self._statement_timeout * 1000)}")
 
     @contextmanager
     def _taking_turns(self, *, write: bool) -> Iterator[None]:
@@ -158,8 +161,8 @@ class Database:
             return
         if not self._turn.acquire(blocking=False):
             self._meet_somebody()
-            if not self._turn.acquire(timeout=STATEMENT_TIMEOUT_SECONDS):
-                raise _busy()
+            if not self._turn.acquire(timeout=self._statement_timeout):
+                raise busy()
         try:
             yield
         finally:
@@ -208,23 +211,21 @@ class Database:
         if self.is_postgresql:
             state = getattr(error, "sqlstate", None)
             if state in _RETRYABLE_SQLSTATES:
-                return DeskError(Kind.UNAVAILABLE, "busy", "Another change got in the way; try again.", retry_after=1)
+                return busy()
             if state == "57014":
-                return DeskError(
-                    Kind.UNAVAILABLE, "too_slow", "The question takes too long to answer; narrow it.", retry_after=1
-                )
+                return _too_slow()
+            if state == _STOOD_STILL:
+                return _unavailable("connection_lost")
             if isinstance(error, driver.OperationalError):
-                code = "connection_lost" if state is None or state.startswith(("57", "08")) else "database_unavailable"
-                return DeskError(Kind.UNAVAILABLE, code, "The database is not available.", retry_after=RETRY_AFTER_SECONDS)
+                is_lost = state is None or state.startswith(("57", "08"))
+                return _unavailable("connection_lost" if is_lost else "database_unavailable")
             return None
         if isinstance(error, driver.OperationalError):
             text = str(error)
             if "interrupted" in text:
-                return DeskError(
-                    Kind.UNAVAILABLE, "too_slow", "The question takes too long to answer; narrow it.", retry_after=1
-                )
+                return _too_slow()
             if "locked" in text or "busy" in text:
-                return _busy()
+                return busy()
             if any(sign in text for sign in ("unable to open", "disk", "readonly", "I/O", "full")):
                 return _unavailable()
         if isinstance(error, driver.DatabaseError) and "not a database" in str(error):
@@ -239,7 +240,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=self._pool_timeout,
-            connect_args={"timeout": STATEMENT_TIMEOUT_SECONDS, "check_same_thread": False, "cached_statements": 256},
+            connect_args={"timeout": self._statement_timeout, "check_same_thread": False, "cached_statements": 256},
         )
         journal = "WAL" if driver.sqlite_version_info >= WAL_SAFE_SINCE else "TRUNCATE"
 
@@ -260,7 +261,7 @@ class Database:
             for name, value in {
                 "statement_timeout": int(self._statement_timeout * 1000),
                 "lock_timeout": int(self._statement_timeout * 800),  # the first to run out names the cause
-                "idle_in_transaction_session_timeout": int(IDLE_TIMEOUT_SECONDS * 1000),
+                "idle_in_transaction_session_timeout": int(self._idle_timeout * 1000),
                 "join_collapse_limit": 1,  # joins stand in the order in which they are to run: weighing eight costs 20 ms
                 "timezone": "UTC",
             }.items()
@@ -299,11 +300,9 @@ def _outcome_unknown() -> DeskError:
     )
 
 
-def _busy() -> DeskError:
-    return DeskError(Kind.UNAVAILABLE, "busy", "The database is busy; try again.", retry_after=1)
+def _too_slow() -> DeskError:
+    return DeskError(Kind.UNAVAILABLE, "too_slow", "The question takes too long to answer; narrow it.", retry_after=1)
 
 
-def _unavailable() -> DeskError:
-    return DeskError(
-        Kind.UNAVAILABLE, "database_unavailable", "The database is not available.", retry_after=RETRY_AFTER_SECONDS
-    )
+def _unavailable(code: str = "database_unavailable") -> DeskError:
+    return DeskError(Kind.UNAVAILABLE, code, "The database is not available.", retry_after=RETRY_AFTER_SECONDS)

@@ -71,6 +71,11 @@ def not_found(what: str, key: str) -> DeskError:
     return DeskError(Kind.NOT_FOUND, "not_found", f"There is no {what} “{key}”.")
 
 
+def busy() -> DeskError:
+    """The refusal for who lost a race that he may win the next time; `Database.retrying` repeats the command by itself."""
+    return DeskError(Kind.UNAVAILABLE, "busy", "Another change got in the way; try again.", retry_after=1)
+
+
 def invalid(*errors: FieldError, detail: str = "The input is not valid.") -> DeskError:
     """The refusal of an input, all faults at once."""
     return DeskError(Kind.INVALID, "invalid_input", detail, errors)

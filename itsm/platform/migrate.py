@@ -40,7 +40,7 @@ class Revision(Enum):
 
 def revision_state(database: Database) -> Revision:
     """Compare the revision that the database names with those that this release knows."""
-    with _connected(database) as connection:
+    with _reaching(), database.engine.connect() as connection:
         return _state(connection)
 
 
@@ -55,7 +55,10 @@ def refuse_unless_current(database: Database) -> None:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Run every step up to `revision`. A schema that is there already is left alone; a newer one is refused."""
+    """Run every step up to `revision`. A schema that is there already is left alone; a newer one is refused.
+
+    Raises `migration_failed`, with the database's own words, for a step that it does not carry out.
+    """
     from alembic import command
 
     with _migrating(database) as connection:
@@ -65,7 +68,10 @@ def upgrade(database: Database, revision: str = "head") -> None:
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Undo every step after `revision` (`base` undoes all). What only the later schema can hold is lost."""
+    """Undo every step after `revision` (`base` undoes all). What only the later schema can hold is lost.
+
+    Raises `migration_failed`, as `upgrade` does.
+    """
     from alembic import command
 
     with _migrating(database) as connection:
@@ -127,39 +133,64 @@ def _ahead() -> DeskError:
     )
 
 
+def _unavailable() -> DeskError:
+    return DeskError(
+        Kind.UNAVAILABLE, "database_unavailable", "The database is not available.", retry_after=RETRY_AFTER_SECONDS
+    )
+
+
 @contextmanager
-def _connected(database: Database) -> Iterator[sa.Connection]:
+def _reaching() -> Iterator[None]:
+    """What fails in here means that the database is away, or that others keep it to themselves."""
     try:
-        with database.engine.connect() as connection:
-            yield connection
+        yield
     except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        raise _unavailable() from error
+
+
+@contextmanager
+def _stepping() -> Iterator[None]:
+    """What fails in here is a step, unless the connection broke under it."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable() from error
         raise DeskError(
-            Kind.UNAVAILABLE, "database_unavailable", "The database is not available.", retry_after=RETRY_AFTER_SECONDS
+            Kind.SETUP, "migration_failed", f"The migration failed, and the schema is as it was: {error.orig}"
         ) from error
 
 
 @contextmanager
 def _migrating(database: Database) -> Iterator[sa.Connection]:
     """One transaction that no other migration shares, without the time limits of everyday statements."""
-    with _connected(database) as connection:
+    with _reaching():
+        connection = database.engine.connect()
+    with connection:
         if database.is_postgresql:
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENCE_MS}")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-            yield connection
-            connection.commit()
+            with _reaching():
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENCE_MS}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            with _stepping():
+                yield connection
+                connection.commit()
             return
         # Tables that others refer to may be rebuilt while foreign keys sleep; they are checked before the end.
         # See "Making Other Kinds Of Table Schema Changes", SQLite's manual of ALTER TABLE.
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+        with _reaching():
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
-                raise DeskError(Kind.SETUP, "migration_failed", f"The migration would break {len(broken)} references.")
-            connection.commit()
+            with _reaching():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with _stepping():
+                yield connection
+                if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                    raise DeskError(Kind.SETUP, "migration_failed", f"The migration would break {len(broken)} references.")
+                connection.commit()
         finally:
             connection.rollback()
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")

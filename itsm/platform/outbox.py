@@ -41,6 +41,7 @@ _PUT = Prepared(
     )
     .on_conflict_do_nothing(index_elements=["key"])
 )
+_HAS = Prepared(sa.select(_C.id).where(_C.key == sa.bindparam("of_key")))
 _PENDING = Prepared(
     sa.select(_C.id, _C.key, _C.topic, _C.ticket_id, _C.payload, _C.created_at)
     .where(_C.delivered_at.is_(None), _C.id > sa.bindparam("after"))
@@ -147,6 +148,11 @@ def put(session: Session, key: str, topic: str, ticket_id: int | None, payload: 
     """Add a message; whether it is new. A key that is there already says the same thing: nothing is added, nothing fails."""
     added = session.run(_PUT, key=key, topic=topic, ticket_id=ticket_id, payload=payload, created_at=now, destination=None)
     return added == 1
+
+
+def has(session: Session, key: str) -> bool:
+    """Whether a message with this key was put, delivered or not."""
+    return session.first(_HAS, of_key=key) is not None
 
 
 def pending(session: Session, limit: int, after: int = 0) -> list[Any]:

@@ -7,6 +7,7 @@ at nearly the driver's own cost. Everybody but `database.py` imports these from 
 from __future__ import annotations
 
 import re
+import time
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -104,15 +105,24 @@ def _types(compiled: Any, dialect: Dialect) -> dict[str, str]:
 class Session:
     """One connection in one transaction.
 
-    Rows come back as named tuples, columns under the names the statement gave them.
+    Rows come back as named tuples, columns under the names the statement gave them. `statement_timeout` is in seconds.
     """
 
-    def __init__(self, connection: PoolProxiedConnection, dialect: Dialect, count: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        connection: PoolProxiedConnection,
+        dialect: Dialect,
+        statement_timeout: float,
+        count: Callable[[str], None] | None,
+    ) -> None:
         self._connection: Any = connection
         self._cursor: Any = connection.cursor()
         self.dialect = dialect
         self.said: list[tuple[str, Mapping[str, Any]]] = []
         """What was said in this transaction about people, for whoever listens before the commit: kind and payload."""
+        self.deadline = 0.0
+        """When the statement at hand is to be given up, by `time.monotonic`. SQLite, which has no timeout, is stopped by it."""
+        self._statement_timeout = statement_timeout
         self._count = count
         self._held_back: frozenset[str] = frozenset()
         self._write_out: Callable[[], None] = lambda: None
@@ -163,8 +173,7 @@ class Session:
         elif bound and compiled.widened is not None and (arrays := compiled.widened.parameters(bound)) is not None:
             self._execute(compiled.widened.sql, arrays)
         elif bound:
-            if self._count:
-                self._count(compiled.sql)
+            self._begin(compiled.sql)
             self._cursor.executemany(compiled.sql, bound)
         return int(self._cursor.rowcount) if bound else 0
 
@@ -186,8 +195,7 @@ class Session:
         The server carries it out to its end whatever becomes of us: a lock that the text takes and, by its own COMMIT, gives
         back is never held for longer because this process stands still. It ends the transaction.
         """
-        if self._count:
-            self._count(sql)
+        self._begin(sql)
         self._cursor.execute(sql, prepare=False)
         rows: list[Any] = []
         while True:
@@ -207,6 +215,10 @@ class Session:
         return compiled
 
     def _execute(self, sql: str, parameters: Any) -> None:
+        self._begin(sql)
+        self._cursor.execute(sql, parameters)
+
+    def _begin(self, sql: str) -> None:
         if self._count:
             self._count(sql)
-        self._cursor.execute(sql, parameters)
+        self.deadline = time.monotonic() + self._statement_timeout

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from itsm.platform.database import Prepared, Session
+from itsm.platform.lists import PreparedForMany
 from itsm.platform.schema import Instant, Json, table
 from itsm.platform.work import Timer
 
@@ -189,6 +191,22 @@ def disarm_cycles(session: Session, timers: Iterable[tuple[int, str, str, int]])
     session.run_many(
         _DISARM_CYCLE,
         [{"ticket": ticket, "of_kind": kind, "named": name, "in_cycle": cycle} for ticket, kind, name, cycle in timers],
+    )
+
+
+def waiting(session: Session, tickets: Iterable[int], kind: str) -> list[Any]:
+    """The timers of one kind that several tickets have set: `ticket_id`, `name`, `cycle`, `due_at` and `payload` of each."""
+    return _waiting_of(kind).all(session, tickets)
+
+
+@cache
+def _waiting_of(kind: str) -> PreparedForMany:
+    return PreparedForMany(
+        lambda many: (
+            sa.select(_C.ticket_id, _C.name, _C.cycle, _C.due_at, _C.payload)
+            .where(_C.ticket_id.in_(sa.select(many.c.value)), _C.kind == kind)
+            .order_by(_C.ticket_id, _C.name, _C.cycle)
+        )
     )
 
 

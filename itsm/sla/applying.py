@@ -10,22 +10,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-import orjson
 import sqlalchemy as sa
 
 from itsm.people.access import Actor, Channel, Permission, require
-from itsm.platform.database import Prepared, Session
+from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
 from itsm.platform.time import to_micros
-from itsm.sla import measure
+from itsm.sla import log, measure
 from itsm.sla.keeping import Keeper
 from itsm.sla.models import SlaStanding
 from itsm.sla.moments import APPLIED, LATE
-from itsm.sla.replay import Find, LoggedEvent, derive
+from itsm.sla.replay import Find, derive
 from itsm.sla.standing import Standing
 from itsm.tickets import loading, moves, records
 from itsm.tickets.desk import Desk, Tx
-from itsm.tickets.models import Ticket, TicketEvent
+from itsm.tickets.models import Ticket
 from itsm.workflow.definition import Category
 
 TICKETS_AT_A_TIME: Final = 500
@@ -40,13 +39,6 @@ _BEHIND = Prepared(
     )
     .order_by(Ticket.id)
     .limit(TICKETS_AT_A_TIME)
-)
-_STORY = Prepared(
-    sa.select(
-        sa.type_coerce(TicketEvent.at, sa.BigInteger).label("at"), TicketEvent.kind, TicketEvent.actor, TicketEvent.payload
-    )
-    .where(TicketEvent.ticket_id == sa.bindparam("ticket"))
-    .order_by(TicketEvent.seq)
 )
 
 
@@ -96,7 +88,7 @@ def move(tx: Tx, keeper: Keeper, ticket_id: int, version: int, reason: str) -> b
     if _owes(find, standing, to_micros(tx.now)):
         detail = f"{record.number} has reached a threshold that is not answered yet; let the clock do so first."
         raise DeskError(Kind.CONFLICT, "thresholds_owed", detail)
-    story = _story(tx.session, ticket_id)
+    story = log.story(tx.session, ticket_id)
     payload: dict[str, Any] = {"version": version, "from": was, "reason": reason, LATE: True}
     records.append(tx, record, APPLIED, payload, internal=True)
     said = record.pending[-1]
@@ -125,8 +117,3 @@ def _in_one(desk: Desk, actor: Actor, ticket_id: int, version: int, reason: str)
 def _behind(desk: Desk, after: int, version: int) -> list[int]:
     with desk.database.session(write=False) as session:
         return [int(row.id) for row in session.all(_BEHIND, after=after, version=version)]
-
-
-def _story(session: Session, ticket_id: int) -> list[LoggedEvent]:
-    rows = session.all(_STORY, ticket=ticket_id)
-    return [(row.at, row.kind, row.actor, orjson.loads(row.payload)) for row in rows]

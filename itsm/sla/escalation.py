@@ -18,18 +18,16 @@ import orjson
 import sqlalchemy as sa
 
 from itsm.people.access import Permission
-from itsm.platform import outbox
+from itsm.platform import outbox, timers
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError, Kind
-from itsm.platform.lists import PreparedForMany
-from itsm.platform.schema import table
 from itsm.platform.time import rfc3339
 from itsm.platform.timers import NewTimer, TimerRow
-from itsm.platform.work import OutboxMessage, Timer
 from itsm.sla.escalation_reading import tickets_only
 from itsm.sla.judging import Subject
 from itsm.sla.ladders import ABANDONED, ACKNOWLEDGED, KINDS, OVER, STARTED, TOLD, Ladder, Run, runs
 from itsm.sla.moments import Facts
+from itsm.sla.policy import Agreement
 from itsm.tickets import alarms, effects, loading, moves, records, rights
 from itsm.tickets.desk import Tx
 from itsm.tickets.models import TicketEvent
@@ -37,6 +35,8 @@ from itsm.tickets.records import Record
 from itsm.workflow import expression
 from itsm.workflow.builtin_actions import Visibility
 from itsm.workflow.case import Effect
+from itsm.workflow.check.subject import Subject as Practice
+from itsm.workflow.definition import Workflow
 from itsm.workflow.engine import Process
 from itsm.workflow.expression import Compiled
 from itsm.workflow.scope import Scope
@@ -52,23 +52,12 @@ AT_RISK: Final = "/api/v1/sla/at-risk"
 NO_LADDER: Final = "there is no ladder of this name"
 NO_STEP: Final = "the ladder has no further step"
 
-_TIMERS = table(Timer)
 _TICKET: sa.BindParameter[Any] = sa.bindparam("ticket")
-_SET = PreparedForMany(
-    lambda many: sa.select(Timer.ticket_id, Timer.name, Timer.cycle).where(
-        Timer.ticket_id.in_(sa.select(many.c.value)), Timer.kind == KIND
-    )
-)
-_NEXT = Prepared(
-    sa.select(Timer.name, Timer.cycle, Timer.due_at, Timer.payload).where(Timer.ticket_id == _TICKET, Timer.kind == KIND)
-)
-_CALL_OFF = Prepared(sa.delete(_TIMERS).where(_TIMERS.c.ticket_id == _TICKET, _TIMERS.c.kind == KIND))
 _STORY = Prepared(
     sa.select(TicketEvent.at, TicketEvent.kind, TicketEvent.actor, TicketEvent.payload)
     .where(TicketEvent.ticket_id == _TICKET, sa.or_(*(TicketEvent.kind == kind for kind in KINDS)))
     .order_by(TicketEvent.seq)
 )
-_SAID_ALREADY = Prepared(sa.select(OutboxMessage.id).where(OutboxMessage.key == sa.bindparam("key")))
 
 
 class Ladders:
@@ -103,6 +92,15 @@ class Ladders:
         return self._conditions[key]
 
 
+def unknown(ladders: Ladders, workflows: Iterable[Workflow], agreement: Agreement | None) -> list[str]:
+    """The ladders that published workflows and promises name, and that are not there (any more): by these, nobody is told."""
+    policies = () if agreement is None else agreement.policies.values()
+    promised = (threshold.do for policy in policies for threshold in policy.thresholds)
+    actions = chain(chain.from_iterable(map(Practice.actions_of, workflows)), chain.from_iterable(promised))
+    named = {str(action.arguments["ladder"]) for action in actions if action.name == ACTION}
+    return sorted(name for name in named if ladders.get(name) is None)
+
+
 def start(tx: Tx, record: Record, effect: Effect) -> None:
     """The action `escalate`: begin a run, unless one of that ladder is under way or the ticket is resolved.
 
@@ -127,7 +125,7 @@ def read_ahead(tx: Tx, tickets: Iterable[Record]) -> None:
     known = _known(tx)
     found: dict[int, set[tuple[str, int]]] = {ticket.id: set() for ticket in tickets if ticket.id not in known}
     if found:
-        for row in _SET.all(tx.session, list(found)):
+        for row in timers.waiting(tx.session, list(found), KIND):
             found[row.ticket_id].add((row.name, row.cycle))
         known.update(found)
 
@@ -161,8 +159,8 @@ def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
         raise DeskError(Kind.FORBIDDEN, "forbidden", "Only those who work on the ticket, or were told, can take it on.")
     if not waiting:
         raise DeskError(Kind.CONFLICT, "not_escalated", f"No escalation of {number} waits for an answer.")
-    tx.session.run(_CALL_OFF, ticket=record.id)
-    _known(tx).pop(record.id, None)
+    alarms.disarm_kind(tx, record.id, KIND)
+    _known(tx)[record.id] = set()
     payload: dict[str, Any] = {"runs": [run.number for run in waiting], "ladders": sorted({run.ladder for run in waiting})}
     if comment:
         payload["said"], payload["sha256"] = moves.keep_comment(tx, record, comment, Visibility.INTERNAL)
@@ -200,7 +198,7 @@ def following(tx: Tx, record: Record, known: Iterable[Run]) -> Mapping[int, Next
     """The next step of each of a ticket's runs that is under way, by the run's number."""
     found = {}
     under_way = {run.number for run in known if run.is_open}
-    for row in tx.session.all(_NEXT, ticket=record.id):
+    for row in timers.waiting(tx.session, [record.id], KIND):
         ladder, place = tx.desk.part(Ladders).get(row.name), int(row.payload["step"])
         if ladder is not None and place < len(ladder.steps) and row.cycle in under_way:
             found[int(row.cycle)] = Next(place + 1, row.due_at, ladder.steps[place].to)
@@ -293,7 +291,7 @@ def _tell(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, login: s
     digest = f"{slots}:more"
     spent = tx.cache.setdefault(_Spent, _Spent())
     assert isinstance(spent, _Spent)
-    if digest in spent.digests or tx.session.first(_SAID_ALREADY, key=digest) is not None:
+    if digest in spent.digests or outbox.has(tx.session, digest):
         spent.digests.add(digest)
         return False
     for slot in range(1, ladder.cap.per_person + 1):

@@ -13,10 +13,9 @@ from enum import StrEnum
 from itsm.sla import measure
 from itsm.sla.intervals import Grain, Holding, Slice, Span, intervals, spans
 from itsm.sla.judging import Subject
-from itsm.sla.moments import APPLIED, THRESHOLD_REACHED, Moment, moments
+from itsm.sla.moments import APPLIED, THRESHOLD_REACHED, Moment
 from itsm.sla.policy import Agreement, Policy, Threshold
-from itsm.sla.replay import Find, LoggedEvent, derive
-from itsm.sla.rules import advance
+from itsm.sla.replay import Find, LoggedEvent, steps
 from itsm.sla.standing import Correction, Cycle, Key, Standing, Status
 from itsm.workflow.expression import Compiled
 from itsm.worktime.calendar import Calendar
@@ -187,26 +186,12 @@ def explain(find: Find, events: Sequence[LoggedEvent], now: int) -> Account:
 
 def _follow(find: Find, events: Sequence[LoggedEvent]) -> _Following:
     seen = _Following(find)
-    for place, moment in enumerate(moments(events)):
-        if moment.kind == APPLIED:
-            derived = derive(find, events[: place + 1])
-            seen.note(moment, derived.cycles)
-            seen.standing, seen.cycles = derived.standing, dict(derived.cycles)
-        else:
-            _step(seen, moment)
+    for moment, standing, _, touched in steps(find, events):
+        seen.note(moment, touched)
+        seen.standing = standing
+        seen.cycles.update(touched)
         seen.keep(moment)
     return seen
-
-
-def _step(seen: _Following, moment: Moment) -> None:
-    version = moment.stamp.get("version", seen.standing.version)
-    if version is None:
-        return
-    agreement, judge = seen.find(version)
-    seen.standing, touched = advance(agreement, judge, seen.standing, moment)
-    changed = {cycle.key: cycle for cycle in touched}
-    seen.note(moment, changed)
-    seen.cycles.update(changed)
 
 
 def _deeds(moment: Moment, before: Cycle | None, after: Cycle) -> Iterator[Deed]:

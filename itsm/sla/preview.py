@@ -13,16 +13,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-import orjson
 import sqlalchemy as sa
 
 from itsm.platform.database import Database, Prepared, Session
-from itsm.sla import sources
+from itsm.sla import log, sources
 from itsm.sla.agreements import Agreements, Source
 from itsm.sla.comparing import Compared, compare
 from itsm.sla.differences import Outcome, Weightiest, changes
@@ -64,13 +61,7 @@ _TICKETS = {
 }
 _EVENTS = {
     with_closed: Prepared(
-        sa.select(
-            TicketEvent.ticket_id,
-            sa.type_coerce(TicketEvent.at, sa.BigInteger).label("at"),
-            TicketEvent.kind,
-            TicketEvent.actor,
-            TicketEvent.payload,
-        )
+        sa.select(*log.COLUMNS)
         .join(Ticket, Ticket.id == TicketEvent.ticket_id)
         .where(wanted, sa.or_(sa.not_(TicketEvent.internal), TicketEvent.kind == CORRECTED, _HAS_CHANGES))
         .order_by(Ticket.id, TicketEvent.seq)  # as they are found: SQLite would sort by the event's own number of the ticket
@@ -96,8 +87,6 @@ _CLOCKS = {
     )
     for with_closed, wanted in _WANTED.items()
 }
-
-_TICKET: Final = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +191,12 @@ def _compared(bench: _Bench, first: int, last: int) -> Outcome:
         tickets = session.all(_TICKETS[with_closed], first=first, last=last)
         events = session.all(_EVENTS[with_closed], first=first, last=last)
         clocks = session.all(_CLOCKS[with_closed], first=first, last=last)
-    told = {ticket: list(its) for ticket, its in groupby(events, _TICKET)}
-    kept = {ticket: list(its) for ticket, its in groupby(clocks, _TICKET)}
+    told, kept = log.by_ticket(events), log.by_ticket(clocks)
     outcome, weightiest = Outcome(tickets=len(tickets)), Weightiest(bench.job.shown)
     for ticket in tickets:
         policies = bench.job.changed.get(ticket.version_id) or frozenset()
         if policies:
-            retold = bench.teller(policies).tell(
-                [(at, kind, who, orjson.loads(text)) for _, at, kind, who, text in told.get(ticket.id, ())]
-            )
+            retold = bench.teller(policies).tell(log.decoded(told.get(ticket.id, ())))
             compared = Compared(ticket, retold, outcome, weightiest, bench.job.now, with_closed)
             compare(compared, policies, kept.get(ticket.id, ()))
     outcome.shown = weightiest.told()

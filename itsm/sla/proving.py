@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from itsm.platform.database import Database, Prepared
 from itsm.platform.time import from_micros, to_micros
-from itsm.sla import measure
+from itsm.sla import log, measure
 from itsm.sla.agreements import Agreements
 from itsm.sla.models import SlaClock, SlaStanding
 from itsm.sla.replay import Find, LoggedEvent, derive
@@ -35,13 +32,10 @@ _TICKETS = Prepared(
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _EVENTS = Prepared(
-    sa.select(
-        TicketEvent.ticket_id, sa.type_coerce(TicketEvent.at, sa.BigInteger).label("at"), TicketEvent.kind, TicketEvent.actor,
-        TicketEvent.payload,
-    )
+    sa.select(*log.COLUMNS)
     .where(TicketEvent.ticket_id > _AFTER, TicketEvent.ticket_id <= _UNTIL)
     .order_by(TicketEvent.ticket_id, TicketEvent.seq)
-)  # fmt: skip
+)
 KEPT_COLUMNS = (
     SlaClock.ticket_id,
     SlaClock.clock,
@@ -94,15 +88,10 @@ def _portion(database: Database, find: Find, proof: Proof, after: int) -> int | 
         clocks = session.all(_CLOCKS, after=after, until=until)
     if not rows:
         return None
-    events = {
-        ticket_id: [(one.at, one.kind, one.actor, orjson.loads(one.payload)) for one in its]
-        for ticket_id, its in groupby(told, attrgetter("ticket_id"))
-    }
-    kept = {ticket_id: list(its) for ticket_id, its in groupby(clocks, attrgetter("ticket_id"))}
+    events, kept = log.by_ticket(told), log.by_ticket(clocks)
     for row in rows:
-        proof.differences += tuple(
-            f"{row.number}: {each}" for each in compare(find, events.get(row.id, ()), row.state, kept.get(row.id, ()))
-        )
+        story = log.decoded(events.get(row.id, ()))
+        proof.differences += tuple(f"{row.number}: {each}" for each in compare(find, story, row.state, kept.get(row.id, ())))
     proof.tickets += len(rows)
     proof.clocks += len(clocks)
     return until

@@ -7,16 +7,15 @@ clocks are derived from them, and compared with what is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from itsm.people.access import Permission
 from itsm.people.models import User
 from itsm.platform.database import Prepared
-from itsm.platform.schema import Json
 from itsm.platform.time import to_micros
-from itsm.sla import proving
+from itsm.sla import log, proving
 from itsm.sla.explain import Account, Clock, explain
 from itsm.sla.keeping import Keeper
 from itsm.sla.models import SlaClock, SlaStanding
@@ -26,7 +25,7 @@ from itsm.sla.showing import Reader
 from itsm.sla.wording import Names
 from itsm.tickets import queries
 from itsm.tickets.desk import Tx
-from itsm.tickets.models import Ticket, TicketEvent
+from itsm.tickets.models import Ticket
 from itsm.tickets.records import Record
 from itsm.tickets.visibility import sees_internal
 from itsm.workflow.definition import FieldType
@@ -39,17 +38,6 @@ _KEPT = Prepared(
     .outerjoin(SlaClock, SlaClock.ticket_id == Ticket.id)
     .where(Ticket.id == _TICKET)
 )
-_EVENTS = Prepared(
-    sa.select(
-        sa.type_coerce(TicketEvent.at, sa.BigInteger).label("at"),
-        TicketEvent.kind,
-        TicketEvent.actor,
-        sa.type_coerce(TicketEvent.payload, Json).label("payload"),
-    )
-    .where(TicketEvent.ticket_id == _TICKET, TicketEvent.seq <= sa.bindparam("until", type_=sa.BigInteger))
-    .order_by(TicketEvent.seq)
-)
-
 
 _NOT_FOR_REQUESTERS: Final = frozenset({"group", "assignee"})
 """Fields that no reason for a requester names, though he may see them on the ticket: promises to him are the desk's."""
@@ -92,7 +80,7 @@ def of_ticket(tx: Tx, keeper: Keeper, number: str) -> Sheet:
     record = queries.ticket(tx, number)
     visible = queries.visible_fields(tx, record)
     kept = tx.session.all(_KEPT, ticket=record.id)
-    events = [(one.at, one.kind, one.actor, one.payload) for one in _events(tx, record, kept[0].event_count)]
+    events = log.story(tx.session, record.id, kept[0].event_count)
     find = keeper.agreements.finder(tx.session)
     account = explain(find, events, to_micros(tx.now))
     rows = [row for row in kept if row.clock is not None]
@@ -111,10 +99,6 @@ def of_ticket(tx: Tx, keeper: Keeper, number: str) -> Sheet:
         home=home_zone(tx),
         for_staff=is_staff(tx),
     )
-
-
-def _events(tx: Tx, record: Record, until: int) -> list[Any]:
-    return tx.session.all(_EVENTS, ticket=record.id, until=until)
 
 
 def _is_promised(policy: Policy) -> bool:

@@ -6,7 +6,7 @@ what the whole story gives under the new agreement, from its first event on; one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -38,33 +38,38 @@ class Derivation:
 
 def derive(find: Find, events: Iterable[LoggedEvent]) -> Derivation:
     """The clocks of a ticket with these events, in their order."""
-    story = list(moments(events))
+    standing, cycles, facts = Standing(), dict[Key, Cycle](), NOTHING
+    for moment, standing, cycles, _ in steps(find, events):  # noqa: B007  (as the last leaves them)
+        facts = moment.after
+    return Derivation(standing, cycles, facts)
+
+
+def steps(
+    find: Find, events: Iterable[LoggedEvent]
+) -> Iterator[tuple[Moment, Standing, dict[Key, Cycle], Mapping[Key, Cycle]]]:
+    """The same event by event: where the clocks stand after each, every cycle there was so far, and those that it touched."""
     standing, cycles = Standing(), dict[Key, Cycle]()
-    for place, moment in enumerate(story):
+    story: list[Moment] = []
+    for moment in moments(events):
+        touched: Mapping[Key, Cycle] = {}
         if moment.kind == APPLIED:
-            standing, cycles = _moved(find, standing, cycles, story[:place], moment)
-            continue
-        standing, cycles = _step(find, standing, cycles, moment)
-    return Derivation(standing, cycles, story[-1].after if story else NOTHING)
-
-
-def _step(find: Find, standing: Standing, cycles: dict[Key, Cycle], moment: Moment) -> tuple[Standing, dict[Key, Cycle]]:
-    version = moment.stamp.get("version", standing.version)
-    if version is None:
-        return standing, cycles
-    agreement, judge = find(version)
-    standing, touched = advance(agreement, judge, standing, moment)
-    cycles.update({cycle.key: cycle for cycle in touched})
-    return standing, cycles
+            standing, touched = _moved(find, standing, cycles, story, moment)
+        elif (version := moment.stamp.get("version", standing.version)) is not None:
+            agreement, judge = find(version)
+            standing, changed = advance(agreement, judge, standing, moment)
+            touched = {cycle.key: cycle for cycle in changed}
+        cycles.update(touched)
+        story.append(moment)
+        yield moment, standing, cycles, touched
 
 
 def _moved(
     find: Find, old: Standing, past: Mapping[Key, Cycle], story: Sequence[Moment], applied: Moment
-) -> tuple[Standing, dict[Key, Cycle]]:
-    """The clocks under another agreement from a moment on; under the one that they have already, as they are."""
+) -> tuple[Standing, Mapping[Key, Cycle]]:
+    """The clocks under another agreement from a moment on, all of them; none under the one that they have already."""
     version = applied.payload["version"]
     if version == old.version:
-        return old, dict(past)
+        return old, {}
     at = max(applied.at, old.last_at)
     new, told = retold(find(version), version, story)
     results = {key: cycle for key, cycle in past.items() if not cycle.is_open}

@@ -46,6 +46,13 @@ def disarm_cycle(tx: Tx, ticket_id: int, kind: str, name: str, cycle: int) -> No
     gathered.resting_cycles[ticket_id, kind, name, cycle] = None
 
 
+def disarm_kind(tx: Tx, ticket_id: int, kind: str) -> None:
+    """Call off every timer of one kind of a ticket when the command is done, those included that this command has set."""
+    written = (row.name for row in timers.waiting(tx.session, [ticket_id], kind))
+    gathered = (name for ticket, of, name, _ in _gathered(tx).armed if (ticket, of) == (ticket_id, kind))
+    disarm(tx, ticket_id, kind, {*written, *gathered})
+
+
 def _gathered(tx: Tx) -> _Gathered:
     return tx.known(_Gathered, at_end=_write)
 

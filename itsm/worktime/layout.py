@@ -1,10 +1,10 @@
 """From opening hours on paper to stretches of real time: the one place where wall-clock readings become instants.
 
 The definition (docs/working-time.md, rule 1) is about readings: an instant is working time if its local reading lies in one of
-that date's intervals. Within a stretch of one UTC offset, reading and instant differ by that offset and by nothing else, so the intervals
-are carried over as they are. What a spring gap skips was never read; what an autumn overlap repeats is read twice; a date that
-did not exist (Apia, 30 December 2011) has no readings of its own, and what its night shift left to the next morning is read
-there.
+that date's intervals. Within a stretch of one UTC offset, reading and instant differ by that offset and by nothing else, so
+the intervals are carried over as they are. What a spring gap skips was never read; what an autumn overlap repeats is read
+twice; a date that did not exist (Apia, 30 December 2011) has no readings of its own, and what its night shift left to the next
+morning is read there.
 
 Readings are seconds of wall clock since 1970-01-01 00:00; instants are microseconds since 1970 in UTC.
 """

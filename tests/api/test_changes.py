@@ -93,6 +93,8 @@ def test_the_list_of_moves_says_that_a_freeze_is_in_the_way(api: Api, plan: Plan
     plan.clock.set(at(3, 9))
     offers = {each["trigger"]: each for each in api("g1").get(f"/tickets/{number}/transitions").items}
     assert [each["code"] for each in offers["implement"]["blocked"]] == ["frozen"]
+    (freeze,) = api("g1").get(f"/changes/{number}/conflicts").json["freezes"]
+    assert (freeze["reason"], freeze["declared_by"], freeze["declared_at"] is None) == ("Election", "cm1", False)
 
 
 def test_a_feed_is_a_calendar_that_other_programs_read(api: Api, plan: Planning) -> None:

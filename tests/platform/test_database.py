@@ -23,6 +23,12 @@ ORGANISATIONS = table(Organisation)
 ADD = Prepared(sa.insert(ORGANISATIONS).values(key=sa.bindparam("key"), name=sa.bindparam("name")))
 KEYS = Prepared(sa.select(ORGANISATIONS.c.id, ORGANISATIONS.c.key).order_by(ORGANISATIONS.c.id))
 RENAME = Prepared(sa.update(ORGANISATIONS).where(ORGANISATIONS.c.key == sa.bindparam("of")).values(name=sa.bindparam("name")))
+NAME = Prepared(sa.select(ORGANISATIONS.c.name).where(ORGANISATIONS.c.key == sa.bindparam("of")))
+IDLE_TIMEOUT = Prepared(sa.select(sa.func.current_setting("idle_in_transaction_session_timeout").label("setting")))
+SOME_WORK_ON_POSTGRESQL = "SELECT pg_sleep(0.01)"
+SOME_WORK_ON_SQLITE = """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT count(*) FROM n
+"""
 KILL_THE_OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
@@ -43,6 +49,17 @@ def postgresql() -> Iterator[Database]:
 def add(database: Database, key: str) -> None:
     with database.session() as session:
         session.run(ADD, key=key, name=key.title())
+
+
+def rename(database: Database, key: str, name: str) -> None:
+    with database.session() as session:
+        session.run(RENAME, of=key, name=name)
+
+
+def name_of(database: Database, key: str) -> str:
+    with database.session(write=False) as session:
+        name: str = session.one(NAME, of=key).name
+        return name
 
 
 def keys(database: Database) -> list[str]:
@@ -181,14 +198,26 @@ def test_a_reader_of_sqlite_neither_waits_for_a_writer_nor_sees_its_unfinished_w
     assert keys(sqlite) == ["acme"]
 
 
-def test_a_sqlite_that_stays_locked_is_said_to_be_busy(sqlite: Database) -> None:
-    hasty = Database(sqlite.url)
-    sa.event.listen(hasty.engine, "connect", lambda connection, _record: connection.execute("PRAGMA busy_timeout = 20"))
+def test_a_sqlite_that_stays_locked_is_said_to_be_busy_after_the_statement_timeout(sqlite: Database) -> None:
+    hasty = Database(sqlite.url, statement_timeout=0.05)
+    started = time.monotonic()
     with sqlite.session() as session:
         session.run(ADD, key="acme", name="Acme")
         with pytest.raises(DeskError) as refusal:
             add(hasty, "beta")
     assert (refusal.value.kind, refusal.value.code, refusal.value.retry_after) == (Kind.UNAVAILABLE, "busy", 1)
+    assert time.monotonic() - started < 2
+    add(hasty, "beta")
+    hasty.dispose()
+
+
+def test_a_thread_waits_for_its_turn_to_write_on_sqlite_no_longer_than_for_a_statement(sqlite: Database) -> None:
+    hasty = Database(sqlite.url, statement_timeout=0.05)
+    with hasty.session() as session, ThreadPoolExecutor() as pool:
+        session.run(ADD, key="acme", name="Acme")
+        refusal = pool.submit(add, hasty, "beta").exception(timeout=2)
+    assert isinstance(refusal, DeskError)
+    assert refusal.code == "busy"
     add(hasty, "beta")
     hasty.dispose()
 
@@ -206,6 +235,52 @@ def test_a_statement_that_takes_too_long_is_stopped_and_the_connection_serves_on
     assert time.monotonic() - started < 2
     assert keys(hasty) == []
     hasty.dispose()
+
+
+def test_the_time_for_a_statement_is_each_statements_own(database: Database) -> None:
+    hasty = Database(database.url, statement_timeout=0.3)
+    with hasty.session() as session:
+        for _ in range(3):
+            session.script(SOME_WORK_ON_POSTGRESQL if database.is_postgresql else SOME_WORK_ON_SQLITE)
+            time.sleep(0.15)
+        assert session.run_many(ADD, [{"key": f"org{number}", "name": ""} for number in range(3)]) == 3
+    assert keys(hasty) == ["org0", "org1", "org2"]
+    hasty.dispose()
+
+
+@pytest.mark.parametrize("goes_on_by", ["another statement", "the commit"])
+def test_a_transaction_that_stands_still_is_undone_and_what_it_held_is_free(postgresql: Database, goes_on_by: str) -> None:
+    add(postgresql, "acme")
+    sleepy = Database(postgresql.url, idle_timeout=0.3)
+    tries = []
+
+    def command() -> None:
+        with sleepy.session() as session:
+            session.run(RENAME, of="acme", name="held")
+            tries.append(1)
+            if len(tries) == 1:
+                started = time.monotonic()
+                rename(postgresql, "acme", "by another")  # waits for the row
+                assert 0.2 < time.monotonic() - started < 3
+                assert name_of(postgresql, "acme") == "by another"
+            if goes_on_by == "another statement":
+                session.run(ADD, key="beta", name="Beta")
+
+    with pytest.raises(DeskError) as refusal:
+        command()
+    assert (refusal.value.kind, refusal.value.code) == (Kind.UNAVAILABLE, "connection_lost")
+    assert name_of(postgresql, "acme") == "by another"
+
+    tries.clear()
+    sleepy.retrying(command)
+    assert len(tries) == 2
+    assert name_of(postgresql, "acme") == "held"
+    sleepy.dispose()
+
+
+def test_nobody_stands_still_in_a_transaction_for_more_than_five_seconds(postgresql: Database) -> None:
+    with postgresql.session(write=False) as session:
+        assert session.one(IDLE_TIMEOUT).setting == "5s"
 
 
 def test_a_broken_rule_of_the_schema_is_a_fault_of_ours_and_is_not_dressed_up(database: Database) -> None:

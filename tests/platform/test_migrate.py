@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -84,6 +85,59 @@ def test_a_migration_that_dies_midway_leaves_nothing_and_can_be_run_again(bare: 
     assert tables(bare) == set()
     migrate.upgrade(bare)
     migrate.refuse_unless_current(bare)
+
+
+def test_a_step_that_the_database_refuses_is_told_in_its_own_words_and_leaves_nothing(
+    bare: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(config: Any, _revision: str) -> None:
+        connection = config.attributes["connection"]
+        connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+    monkeypatch.setattr(command, "upgrade", step)
+    with pytest.raises(DeskError, match="nowhere") as refusal:
+        migrate.upgrade(bare)
+    assert (refusal.value.kind, refusal.value.code) == (Kind.SETUP, "migration_failed")
+    assert tables(bare) == set()
+    monkeypatch.undo()
+    migrate.upgrade(bare)
+    migrate.refuse_unless_current(bare)
+
+
+def test_a_step_may_think_for_as_long_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with world.bare_database("postgresql") as bare:
+        hasty = Database(bare.url, statement_timeout=0.2, idle_timeout=0.2)
+        upgrade = command.upgrade
+
+        def step(config: Any, revision: str) -> None:
+            time.sleep(0.4)
+            config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(0.4)")
+            upgrade(config, revision)
+
+        monkeypatch.setattr(command, "upgrade", step)
+        migrate.upgrade(hasty)
+        migrate.refuse_unless_current(hasty)
+        hasty.dispose()
+
+
+def test_a_database_that_is_away_or_kept_by_another_migration_is_said_to_be_unavailable(
+    bare: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeskError) as refusal:
+        migrate.upgrade(Database("postgresql://nobody@127.0.0.1:9/desk"))
+    assert refusal.value.code == "database_unavailable"
+
+    monkeypatch.setattr(migrate, "_PATIENCE_MS", 50)
+    monkeypatch.setattr(command, "upgrade", lambda *_step: waits_in_vain(Database(bare.url)))
+    migrate.upgrade(bare)
+
+
+def waits_in_vain(other: Database) -> None:
+    with pytest.raises(DeskError) as refusal:
+        migrate.upgrade(other)
+    assert (refusal.value.kind, refusal.value.code) == (Kind.UNAVAILABLE, "database_unavailable")
+    other.dispose()
 
 
 def test_several_processes_may_upgrade_at_once(bare: Database) -> None:

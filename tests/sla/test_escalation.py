@@ -12,6 +12,7 @@ import pytest
 from itsm.app import Service
 from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
+from itsm.platform import timers
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
 from itsm.sla import escalation, escalation_reading
@@ -428,6 +429,27 @@ def test_what_is_read_ahead_forgets_no_run_that_this_command_began(service: Serv
             escalation.start(tx, held, Effect("escalate", {"ladder": "quick"}))
         moves.settle(tx, held)
     assert climbing.told() == [("g1", 1)]
+
+
+def test_what_is_acknowledged_in_the_command_that_escalated_is_not_gone_on_with(service: Service) -> None:
+    _, record = one(service)
+    with service.desk.transaction(world.actor(service.desk, "g1"), Channel.API) as tx:
+        held = loading.load(tx, record.number)
+        escalation.start(tx, held, Effect("escalate", {"ladder": "quick"}))
+        moves.settle(tx, held)
+        escalation.acknowledge(tx, record.number, None)
+    with service.desk.database.session(write=False) as session:
+        assert timers.waiting(session, [record.id], escalation.KIND) == []
+
+
+def test_a_ladder_that_published_workflows_name_and_nobody_has_is_told_when_the_desk_starts(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.warm_up()
+    assert caplog.messages == []
+    climb(service)
+    service.warm_up()
+    assert any("“standard”" in message for message in caplog.messages)
 
 
 def test_two_actions_of_one_command_begin_one_run(service: Service) -> None:

@@ -1,8 +1,9 @@
 """A slow and obviously right calendar, to hold the fast one against. It shares no code with it.
 
-Every minute of a window is asked the question of docs/working-time.md, rule 1, literally: what does the clock on the wall read, and does
-that reading lie in one of that date's intervals? The answers are counted one by one. This is exact to the microsecond because
-hours and clock changes fall on whole minutes, as they do in every zone since 1973; so within a minute the answer is one.
+Every minute of a window is asked the question of docs/working-time.md, rule 1, literally: what does the clock on the wall
+read, and does that reading lie in one of that date's intervals? The answers are counted one by one. This is exact to the
+microsecond because hours and clock changes fall on whole minutes, as they do in every zone since 1973; so within a minute the
+answer is one.
 """
 
 from __future__ import annotations
