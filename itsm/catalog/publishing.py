@@ -57,6 +57,7 @@ def publish_directory(tx: Tx, directory: Path) -> list[str]:
 
     Items are checked against the workflows that are published at that moment.
     """
+    tx.session.take_time()
     catalog, findings = reading.load_directory(directory, tx.desk.vocabulary, publishing.current_workflows(tx))
     if not any(finding.severity is Severity.ERROR for finding in findings):
         findings += unknown_here(tx, catalog)

@@ -70,6 +70,7 @@ def preview(wiring: Wiring, config: Path | None, with_closed: bool, limit: int, 
     agreement = keeper.agreements.read(source)
     began = perf_counter()
     with desk.database.session(write=False) as session:
+        session.take_time()
         current = keeper.agreements.current(session)
         changed = previewing.changed_since(session, keeper.agreements, agreement)
     told = changes(None if current is None else current[0], agreement)

@@ -31,7 +31,7 @@ WAL_SAFE_SINCE = (3, 51, 3)
 """Before this SQLite release several connections that checkpoint one WAL at the same time can corrupt it."""
 
 STATEMENT_TIMEOUT_SECONDS = 5.0
-IDLE_TIMEOUT_SECONDS = 5.0
+IDLE_TIMEOUT_SECONDS = 15.0
 """How long a process may stand still in the middle of a transaction before PostgreSQL undoes it: nobody waits longer than that
 for what a process holds that was stopped, suspended or cut off.
 """

@@ -42,18 +42,6 @@ _PUT = Prepared(
     .on_conflict_do_nothing(index_elements=["key"])
 )
 _HAS = Prepared(sa.select(_C.id).where(_C.key == sa.bindparam("of_key")))
-_PENDING = Prepared(
-    sa.select(_C.id, _C.key, _C.topic, _C.ticket_id, _C.payload, _C.created_at)
-    .where(_C.delivered_at.is_(None), _C.id > sa.bindparam("after"))
-    .order_by(_C.id)
-    .limit(sa.bindparam("limit", type_=sa.Integer))
-)
-_DELIVERED = Prepared(
-    sa.update(_OUTBOX)
-    .where(_C.id == sa.bindparam("message"), _C.delivered_at.is_(None))
-    .values(delivered_at=sa.bindparam("now", type_=Instant))
-)
-
 _NOW = sa.bindparam("now", type_=Instant)
 _UNTIL = sa.bindparam("until", type_=Instant)
 _OPEN = sa.and_(_C.delivered_at.is_(None), _C.parked_at.is_(None), _C.destination.is_not(None))
@@ -153,16 +141,6 @@ def put(session: Session, key: str, topic: str, ticket_id: int | None, payload: 
 def has(session: Session, key: str) -> bool:
     """Whether a message with this key was put, delivered or not."""
     return session.first(_HAS, of_key=key) is not None
-
-
-def pending(session: Session, limit: int, after: int = 0) -> list[Any]:
-    """What was not delivered yet, the oldest first, after the message with id `after`."""
-    return session.all(_PENDING, limit=limit, after=after)
-
-
-def delivered(session: Session, message_id: int, now: datetime) -> bool:
-    """Note that a message has arrived; whether this was the first to say so."""
-    return session.run(_DELIVERED, message=message_id, now=now) == 1
 
 
 def destinations(session: Session, now: datetime, lease: timedelta) -> list[str]:

@@ -182,6 +182,11 @@ class Session:
         if self.is_postgresql:
             self.script("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
+    def take_time(self) -> None:
+        """Let PostgreSQL wait a minute between two statements of this transaction, for whoever proves what it is about to write."""
+        if self.is_postgresql:
+            self.script("SET LOCAL idle_in_transaction_session_timeout = 60000")
+
     def keep_much(self) -> None:
         """Have this connection keep 64 MiB of what it reads, for whoever reads most of a table in pieces: a piece of a hundred
         pages that lie apart turns over the 2 MiB that SQLite keeps by itself.

@@ -46,6 +46,7 @@ def publish_agreement(tx: Tx, source: Source, reason: str, proved_for: frozenset
     """
     if not tx.actor.is_system:
         require(tx.actor, Permission.PUBLISH_WORKFLOWS)
+    tx.session.take_time()
     if proved_for != frozenset(version.id for version in publishing.current(tx)):
         sources.prove(source, publishing.current_workflows(tx), tx.desk.vocabulary)
     version, is_new = publish(tx.session, source, tx.actor.login, reason, tx.now)

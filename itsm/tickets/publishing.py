@@ -81,6 +81,7 @@ class Unsound(DeskError):
 
 def publish(tx: Tx, workflows: Mapping[str, Workflow]) -> list[str]:
     """Make these definitions current; the names of those whose content is new or different. Raises `Unsound`."""
+    tx.session.take_time()
     findings = check(workflows, tx.desk.vocabulary)
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise Unsound(findings)
@@ -89,6 +90,7 @@ def publish(tx: Tx, workflows: Mapping[str, Workflow]) -> list[str]:
 
 def publish_directory(tx: Tx, directory: Path) -> list[str]:
     """Publish every file of a directory, all or none. Raises `Unsound`."""
+    tx.session.take_time()
     workflows, findings = language.load_directory(directory, tx.desk.vocabulary)
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise Unsound(findings)

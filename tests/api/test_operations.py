@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from itsm.platform import migrate
+from itsm.platform import migrate, outbox
 from itsm.platform.migrate import Revision
+from itsm.platform.outbox import Message
 from tests.api.world import INCIDENT, Api
+
+HOUR = timedelta(hours=1)
 
 
 def test_alive_and_ready_are_told_to_anybody_and_nothing_else_is(api: Api) -> None:
@@ -41,10 +46,26 @@ def test_figures_count_requests_by_route_and_status_and_tell_what_waits(api: Api
         'itsm_request_seconds_count{route="/api/v1/tickets"} 1.0',
         "itsm_timers_due 0.0",
         "itsm_timers_parked 0.0",
-        "itsm_outbox_pending ",
+        "itsm_outbox_pending 0.0",
+        "itsm_outbox_parked 0.0",
     ):
         assert line in figures
     assert number not in figures
+
+
+def test_messages_are_waited_for_where_somebody_delivers_them_and_told_apart_when_given_up(api: Api) -> None:
+    now = api.desk.clock.now()
+    with api.desk.database.session() as session:
+        for destination, keys in (("crm", "abcd"), (None, "ef")):
+            outbox.put_all(session, [Message(key, "webhook", None, {}, destination) for key in keys], now)
+        arrives, fails = (outbox.claim(session, "crm", now, HOUR) for _ in range(2))
+        assert arrives is not None
+        assert fails is not None
+        outbox.arrived(session, arrives, now)
+        outbox.park(session, fails, now, "404")
+    figures = api("g1").get("/metrics").text
+    assert "itsm_outbox_pending 2.0" in figures
+    assert "itsm_outbox_parked 1.0" in figures
 
 
 def test_two_desks_in_one_process_are_counted_apart(api: Api) -> None:

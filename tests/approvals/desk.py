@@ -18,13 +18,13 @@ from itsm.approvals.queries import RoundView
 from itsm.people import commands as people
 from itsm.people import ties
 from itsm.people.access import SYSTEM, Channel
-from itsm.platform import outbox
 from itsm.platform.database import Database, Prepared
 from itsm.platform.time import FrozenClock
 from itsm.tickets import loading
 from itsm.tickets.desk import Desk
 from itsm.tickets.models import TicketEvent
 from itsm.tickets.records import Record
+from tests.platform.messages import pending
 from tests.service import actor, configuration, populate, processes, settings
 from tests.tickets.doing import Doing
 
@@ -127,8 +127,8 @@ class Approving:
     def messages(self, record: Record) -> list[tuple[str, str]]:
         """(template, login) of each message about a ticket, in order."""
         with self.desk.database.session(write=False) as session:
-            pending = outbox.pending(session, 1000)
-        return [(one.payload["template"], one.payload["to"]) for one in pending if one.ticket_id == record.id]
+            waiting = pending(session)
+        return [(one.payload["template"], one.payload["to"]) for one in waiting if one.ticket_id == record.id]
 
 
 def approving(database: Database, clock: FrozenClock, home: Path, book_: Book) -> Approving:

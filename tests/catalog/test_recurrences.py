@@ -15,7 +15,7 @@ from itsm.catalog import publishing, recurrences
 from itsm.catalog.recurrences import KIND, SUSPENDED_TEMPLATE, NewRecurrence
 from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
-from itsm.platform import outbox, timers
+from itsm.platform import timers
 from itsm.platform.database import Prepared
 from itsm.platform.errors import DeskError
 from itsm.platform.time import FrozenClock
@@ -25,6 +25,7 @@ from itsm.tickets import queries as tickets
 from itsm.tickets import timeline
 from itsm.tickets.desk import Desk
 from tests.catalog.world import LAPTOP, SHOP, publish, read
+from tests.platform.messages import pending
 from tests.service import actor
 
 WEEKLY = NewRecurrence("laptop", LAPTOP, "FREQ=WEEKLY;BYDAY=TU", "2026-03-03T09:00", "Europe/Berlin")
@@ -150,7 +151,7 @@ def test_what_no_longer_fits_suspends_it_and_tells_the_owner(shop: Service, cloc
     sweep(shop, clock, FIRST)
     with desk.reading(SYSTEM) as tx:
         (last,) = recurrences.last(tx, one, 5)
-        told = [row.payload for row in outbox.pending(tx.session, 50) if row.payload.get("template") == SUSPENDED_TEMPLATE]
+        told = [row.payload for row in pending(tx.session) if row.payload.get("template") == SUSPENDED_TEMPLATE]
     assert (last.outcome, last.number, due(desk)) == ("refused", None, [])
     assert [(each["to"], each["recurrence"], each["comment"]) for each in told] == [("ra1", one, last.reason)]
     if loss != "owner":

@@ -18,6 +18,7 @@ from itsm.platform.outbox import Message
 from itsm.platform.time import FrozenClock
 from tests.delivery.desk import Automated
 from tests.delivery.receiver import Receiver, listening
+from tests.platform import messages
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def say(desk: Automated, key: str, name: str = "directory") -> None:
 
 def pending(desk: Automated) -> list[str]:
     with desk.desk.database.session(write=False) as session:
-        return [row.key for row in outbox.pending(session, 10)]
+        return [row.key for row in messages.pending(session)]
 
 
 def test_a_receiver_that_was_down_gets_the_message_when_it_is_up_under_the_same_id(desk: Automated, receiver: Receiver) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import IO, cast
@@ -92,6 +93,51 @@ def test_what_is_disarmed_is_not_done_even_if_it_was_claimed_already(database: D
     clock.advance(LEASE)
     sweeper_of(database, clock).sweep()
     assert effects(database) == ["other"]
+
+
+def test_what_is_disarmed_in_one_cycle_stays_set_in_the_others(database: Database, clock: FrozenClock) -> None:
+    arm(database, *(replace(due(clock, "reminder"), cycle=cycle) for cycle in (1, 2, 3)))
+    with database.session() as session:
+        timers.disarm_cycles(session, [(1, "wait", "reminder", 2), (1, "wait", "reminder", 9), (2, "wait", "reminder", 1)])
+    assert [timer.cycle for timer in claim(database, clock)] == [1, 3]
+    with database.session() as session:
+        timers.disarm(session, [(1, "wait", "reminder")])
+    assert left(database) == 0
+
+
+def test_the_timers_of_several_tickets_are_found_by_their_kind(database: Database, clock: FrozenClock) -> None:
+    first = NewTimer(1, "wait", "a", clock.now() + HOUR, {"step": 2}, cycle=4)
+    arm(
+        database,
+        replace(first, name="b", payload={}),
+        first,
+        replace(first, cycle=3),
+        replace(first, kind="other"),
+        replace(first, ticket_id=2),
+        replace(first, ticket_id=3),
+    )
+    with database.session(write=False) as session:
+        rows = timers.waiting(session, [2, 1, 7], "wait")
+        assert timers.waiting(session, [], "wait") == timers.waiting(session, [7], "wait") == []
+        (other,) = timers.waiting(session, [1], "other")
+    assert [(row.ticket_id, row.name, row.cycle) for row in rows] == [(1, "a", 3), (1, "a", 4), (1, "b", 4), (2, "a", 4)]
+    assert (rows[1].due_at, rows[1].payload) == (clock.now() + HOUR, {"step": 2})
+    assert (other.ticket_id, other.name) == (1, "a")
+
+
+def test_several_claims_are_taken_at_once_and_those_that_are_lost_are_passed_over(
+    database: Database, clock: FrozenClock
+) -> None:
+    arm(database, due(clock, "kept"), due(clock, "armed anew"), due(clock, "disarmed"), due(clock, "kept too"))
+    held = claim(database, clock)
+    with database.session() as session:
+        timers.arm(session, [due(clock, "armed anew", HOUR)])
+        timers.disarm(session, [(1, "wait", "disarmed")])
+    with database.session() as session:
+        assert timers.take_all(session, held) == {held[0].id, held[3].id}
+        assert timers.take_all(session, held) == timers.take_all(session, []) == frozenset()
+    with database.session(write=False) as session:
+        assert [row.name for row in timers.waiting(session, [1], "wait")] == ["armed anew"]
 
 
 def test_a_timer_carries_what_it_was_armed_with(database: Database, clock: FrozenClock) -> None:

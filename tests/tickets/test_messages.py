@@ -8,12 +8,12 @@ from itsm.approvals import commands as approvals
 from itsm.approvals import course, handlers, queries
 from itsm.people import commands as people
 from itsm.people.access import SYSTEM, Channel
-from itsm.platform import outbox
 from itsm.tickets import effects, loading, moves, opening
 from itsm.tickets.desk import Desk
 from itsm.tickets.opening import NewTicket
 from itsm.tickets.records import Record
 from itsm.workflow.case import Change
+from tests.platform.messages import pending
 from tests.service import actor
 from tests.tickets.doing import Doing, an_incident_in_progress
 
@@ -21,7 +21,7 @@ from tests.tickets.doing import Doing, an_incident_in_progress
 def told(desk: Desk, record: Record, topic: str = "notify") -> list[tuple[str, str]]:
     """(template, login) of each message about a ticket, in order."""
     with desk.database.session(write=False) as session:
-        messages = outbox.pending(session, 1000)
+        messages = pending(session)
     return [(m.payload["template"], m.payload["to"]) for m in messages if m.topic == topic and m.ticket_id == record.id]
 
 
