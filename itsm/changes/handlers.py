@@ -71,7 +71,7 @@ def guard(tx: Tx, record: Record, intent: Intent) -> tuple[Reason, ...]:
     given = intent.given.get(OVERRIDE)
     reason = spoken(given) if isinstance(given, str) else None
     if reason is not None and tx.actor.may(Permission.OVERRIDE_CALENDAR):
-        _passes(tx).granted[record.id] = _Pass(tuple(sorted(obstacles)), period, reason)
+        tx.known(_Passes).granted[record.id] = _Pass(tuple(sorted(obstacles)), period, reason)
         return ()
     return tuple(obstacles.values())
 
@@ -106,18 +106,12 @@ def _obstacles(tx: Tx, record: Record, intent: Intent, period: Period) -> dict[s
     return {key: reason for key, reason in found.items() if key not in passed}
 
 
-def _passes(tx: Tx) -> _Passes:
-    kept = tx.cache.setdefault(_Passes, _Passes())
-    assert isinstance(kept, _Passes)
-    return kept
-
-
 def tell_override(tx: Tx, happened: Happened) -> None:
     """Say in the ticket's log that, by whom and why the calendar was overridden, and remember it for this window."""
     record = happened.record
     if happened.what not in {"moved", "edited"} or record.type != CHANGE:
         return
-    granted = _passes(tx).granted.pop(record.id, None)
+    granted = tx.known(_Passes).granted.pop(record.id, None)
     if granted is None:
         return
     payload = {"obstacles": list(granted.obstacles), "starts_at": granted.period.start, "ends_at": granted.period.end}

@@ -47,12 +47,7 @@ def observe(tx: Tx, record: Record) -> None:
     """Note that a change's place in the calendar may be another."""
     if record.type != CHANGE or not _concerns(record):
         return
-    kept = tx.cache.get(_Moved)
-    if kept is None:
-        kept = tx.cache[_Moved] = _Moved()
-        tx.at_end.append(_write)
-    assert isinstance(kept, _Moved)
-    kept.records[record.id] = record
+    tx.known(_Moved, at_end=_write).records[record.id] = record
 
 
 def _concerns(record: Record) -> bool:
@@ -62,8 +57,7 @@ def _concerns(record: Record) -> bool:
 
 
 def _write(tx: Tx) -> None:
-    kept = tx.cache[_Moved]
-    assert isinstance(kept, _Moved)
+    kept = tx.known(_Moved)
     enter(tx, kept.records.values())
     kept.records.clear()
 

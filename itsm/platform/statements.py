@@ -183,7 +183,7 @@ class Session:
             self.script("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def take_time(self) -> None:
-        """Let PostgreSQL wait a minute between two statements of this transaction, for whoever proves what it is about to write."""
+        """Let PostgreSQL wait a minute between two statements of this transaction: what it writes is proved first."""
         if self.is_postgresql:
             self.script("SET LOCAL idle_in_transaction_session_timeout = 60000")
 

@@ -122,7 +122,7 @@ def start(tx: Tx, record: Record, effect: Effect) -> None:
 
 def read_ahead(tx: Tx, tickets: Iterable[Record]) -> None:
     """Read which runs of several tickets wait for a next step, in one statement; what this transaction knows already stays."""
-    known = _known(tx)
+    known = tx.known(_Known)
     found: dict[int, set[tuple[str, int]]] = {ticket.id: set() for ticket in tickets if ticket.id not in known}
     if found:
         for row in timers.waiting(tx.session, list(found), KIND):
@@ -160,7 +160,7 @@ def acknowledge(tx: Tx, number: str, comment: str | None) -> Record:
     if not waiting:
         raise DeskError(Kind.CONFLICT, "not_escalated", f"No escalation of {number} waits for an answer.")
     alarms.disarm_kind(tx, record.id, KIND)
-    _known(tx)[record.id] = set()
+    tx.known(_Known)[record.id] = set()
     payload: dict[str, Any] = {"runs": [run.number for run in waiting], "ladders": sorted({run.ladder for run in waiting})}
     if comment:
         payload["said"], payload["sha256"] = moves.keep_comment(tx, record, comment, Visibility.INTERNAL)
@@ -257,17 +257,11 @@ class _Known(dict[int, set[tuple[str, int]]]):
     """The runs that wait for a next step, ladder and number by ticket, as one transaction knows them."""
 
 
-def _known(tx: Tx) -> _Known:
-    found = tx.cache.setdefault(_Known, _Known())
-    assert isinstance(found, _Known)
-    return found
-
-
 def _waiting(tx: Tx, record: Record) -> set[tuple[str, int]]:
     """Of one ticket; those that this transaction has set itself are among them."""
-    if record.id not in _known(tx):
+    if record.id not in tx.known(_Known):
         read_ahead(tx, [record])
-    return _known(tx)[record.id]
+    return tx.known(_Known)[record.id]
 
 
 def _reached(tx: Tx, record: Record, ladder: Ladder, place: int) -> list[str]:
@@ -289,8 +283,7 @@ def _tell(tx: Tx, record: Record, ladder: Ladder, run: int, place: int, login: s
     window = rfc3339(ladder.cap.window(tx.now))
     slots = f"{KIND}:{ladder.name}:{login}:{window}"
     digest = f"{slots}:more"
-    spent = tx.cache.setdefault(_Spent, _Spent())
-    assert isinstance(spent, _Spent)
+    spent = tx.known(_Spent)
     if digest in spent.digests or outbox.has(tx.session, digest):
         spent.digests.add(digest)
         return False

@@ -150,13 +150,6 @@ class _Standstill:
     def __init__(self) -> None:
         self._said: set[str] = set()
 
-    @classmethod
-    def of(cls, tx: Tx) -> _Standstill:
-        """That of a transaction."""
-        found = tx.cache.setdefault(cls, cls())
-        assert isinstance(found, cls)
-        return found
-
     def teller(self, record: Record) -> Tell:
         """Has people told of a ticket's late thresholds."""
 
@@ -192,7 +185,7 @@ class _Answers:
         while owed and owed[0][0] <= now:
             at, threshold = owed[0]
             is_old = at <= standing.applied_at or now - max(at, known_since) > _STALE
-            tell = _Standstill.of(tx).teller(record) if is_old else notices.tell
+            tell = tx.known(_Standstill).teller(record) if is_old else notices.tell
             _answer(tx, record, _Owed(agreement, judge, standing, cycle, at, threshold), tell)
             if len(owed) == 1 or owed[1][0] > now:
                 break  # should this have changed the target so that more is owed already, the keeper sets a timer for it

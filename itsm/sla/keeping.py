@@ -120,7 +120,7 @@ class Keeper:
 
     def standing(self, tx: Tx, record: Record) -> Standing:
         """Where the clocks of a ticket stand, by the events that were written."""
-        kept = _kept(tx, self)
+        kept = tx.known(Kept, at_end=self.write)
         found = kept.standings.get(record.id)
         if found is None:
             row = None if record.is_new else tx.session.first(_STANDING, ticket=record.id)
@@ -140,12 +140,12 @@ class Keeper:
         if row is None:
             return None
         found = cycle_of(orjson.loads(row.detail))
-        _kept(tx, self).standings[record.id] = with_cycle(standing, found)
+        tx.known(Kept, at_end=self.write).standings[record.id] = with_cycle(standing, found)
         return found
 
     def read_ahead(self, tx: Tx, tickets: Iterable[Record]) -> None:
         """Read where the clocks of several tickets stand, in one statement; what this transaction knows already stays."""
-        known = _kept(tx, self).standings
+        known = tx.known(Kept, at_end=self.write).standings
         found = {ticket.id: Standing() for ticket in tickets if ticket.id not in known}
         if found:
             found.update({row.ticket_id: decode(row.state) for row in _STANDINGS_OF.all(tx.session, list(found))})
@@ -168,7 +168,7 @@ class Keeper:
 
     def put(self, tx: Tx, ticket_id: int, standing: Standing, cycles: Iterable[tuple[Agreement, Cycle]]) -> None:
         """Have a ticket's standing and these of its cycles written, with their timers, at the end of the transaction."""
-        kept = _kept(tx, self)
+        kept = tx.known(Kept, at_end=self.write)
         kept.standings[ticket_id] = kept.changed[ticket_id] = standing
         for agreement, cycle in cycles:
             kept.cycles[ticket_id, cycle.key] = (agreement, cycle)
@@ -176,7 +176,7 @@ class Keeper:
 
     def _fold(self, tx: Tx, record: Record, standing: Standing, version: int) -> Ahead:
         """Fold the ticket's pending events into its clocks, but for those that were folded before."""
-        kept = _kept(tx, self)
+        kept = tx.known(Kept, at_end=self.write)
         agreement, judge = self.agreements.get(tx.session, version)
         ahead = kept.ahead.get(record.id)
         if self._note_places(tx, record, agreement) or ahead is None or not ahead.is_of(record, standing, version):
@@ -201,7 +201,7 @@ class Keeper:
         created.payload[STAMP] = stamp
 
     def _current(self, tx: Tx) -> tuple[Agreement, Judge] | None:
-        kept = _kept(tx, self)
+        kept = tx.known(Kept, at_end=self.write)
         if kept.current is None:
             kept.current = self.agreements.current(tx.session)
         return kept.current
@@ -219,7 +219,7 @@ class Keeper:
 
     def write(self, tx: Tx) -> None:
         """Write what changed; called once, at the end of a transaction."""
-        kept = _kept(tx, self)
+        kept = tx.known(Kept, at_end=self.write)
         tx.session.run_many(
             _KEEP,
             [
@@ -243,15 +243,6 @@ def _set_timer(tx: Tx, ticket_id: int, cycle: Cycle, owed: Sequence[tuple[int, T
 def timer_name(cycle: Cycle) -> str:
     """The name of a clock's timer: the policy, and the part where there is one."""
     return f"{cycle.clock}/{cycle.part}" if cycle.part else cycle.clock
-
-
-def _kept(tx: Tx, keeper: Keeper) -> Kept:
-    found = tx.cache.get(Kept)
-    if found is None:
-        found = tx.cache[Kept] = Kept()
-        tx.at_end.append(keeper.write)
-    assert isinstance(found, Kept)
-    return found
 
 
 def _may_matter(event: PendingEvent) -> bool:

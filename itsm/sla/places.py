@@ -74,7 +74,7 @@ class _Known:
 
 def look_up(tx: Tx, record: Record) -> dict[str, Any]:
     """Every name of `NAMES` with what the directory has for this ticket now; None where it has nothing."""
-    known, group, beside = _known(tx), record.ids.get("group"), tuple(record.ids.get(name) for name in _BESIDE)
+    known, group, beside = tx.known(_Known), record.ids.get("group"), tuple(record.ids.get(name) for name in _BESIDE)
     if group not in known.groups or beside not in known.beside:
         row = tx.session.one(_LOOK_UP, **{name: record.ids.get(name) for name in CONCERNED})
         found = dict(zip(_COLUMNS, row, strict=True))
@@ -85,14 +85,8 @@ def look_up(tx: Tx, record: Record) -> dict[str, Any]:
 
 def read_ahead(tx: Tx, records: Iterable[Record]) -> None:
     """Read what the directory has for the groups of several tickets."""
-    known = _known(tx)
+    known = tx.known(_Known)
     unknown = {group for record in records if (group := record.ids.get("group")) not in known.groups and group is not None}
     if len(unknown) > 1:
         rows = _GROUPS.all(tx.session, sorted(unknown))
         known.groups.update({row.id: dict(zip(_OF_GROUP, (row.key, row.calendar), strict=True)) for row in rows})
-
-
-def _known(tx: Tx) -> _Known:
-    found = tx.cache.setdefault(_Known, _Known())
-    assert isinstance(found, _Known)
-    return found

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from itsm.platform.database import Prepared
-from itsm.platform.errors import DeskError, FieldError, Kind, invalid, not_found
+from itsm.platform.errors import DeskError, FieldError, busy, invalid, not_found
 from itsm.platform.schema import table
 from itsm.tickets import cascades, loading, moves, queries, records, references, rights
 from itsm.tickets.desk import Tx
@@ -70,7 +70,7 @@ def _keep_link(tx: Tx, record: Record, kind: str, other_id: int, other: str) -> 
     record.neighbours = None
     row = tx.session.first(_INSERT_LINK, source_id=source, target_id=target, kind=kept, at=tx.now)
     if row is None:  # said from the other end at this very moment; who runs again finds it
-        raise DeskError(Kind.UNAVAILABLE, "busy", "Another change got in the way; try again.", retry_after=1)
+        raise busy()
     link_id = int(row.id)
     records.append(tx, record, "linked", {"link": link_id, "kind": kind, "number": other})
     back = {"event": "linked", "link": link_id, "kind": inverse(kind), "number": record.number}
