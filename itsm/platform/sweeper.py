@@ -27,7 +27,7 @@ timer, few enough that a batch is done well within its lease.
 """
 
 SHORT_BATCH = 10
-"""Done in one transaction on SQLite while others want to write, too, and can not meanwhile: some 8 ms."""
+"""Done in one transaction on SQLite while others want to write, too, and cannot meanwhile: some 8 ms."""
 
 LONE_BATCH = 40
 """Done in one transaction on SQLite while nobody else has been met there."""

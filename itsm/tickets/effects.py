@@ -137,7 +137,7 @@ def recipients(tx: Tx, record: Record, recipient: object) -> list[str]:
             return _addresses(tx, _ACTIVE, str(key))
         if kind == "group":
             return _members(tx, key)
-        return [row.login for row in tx.session.all(_ALL_ROLES) if key in tx.desk.roles.held(frozenset(row.roles))]
+        return _holders(tx, str(key))
     if recipient in ("requester", "assignee"):
         login = record.values.get(str(recipient))
         return [login] if isinstance(login, str) and login not in record.left else []
@@ -154,8 +154,17 @@ def _members(tx: Tx, group: Value) -> list[str]:
     return _addresses(tx, _MEMBERS, group) if group is not None else []
 
 
+def _holders(tx: Tx, role: str) -> list[str]:
+    """Everybody who has a role, by himself or by another that includes it."""
+    known = tx.known(_Addresses)
+    if (_ALL_ROLES, role) not in known:
+        rows = tx.session.all(_ALL_ROLES)
+        known[_ALL_ROLES, role] = [row.login for row in rows if role in tx.desk.roles.held(frozenset(row.roles))]
+    return known[_ALL_ROLES, role]
+
+
 class _Addresses(dict[tuple[Prepared, Value], list[str]]):
-    """The people behind groups and names, as one transaction has found them: a batch tells the same ones of many tickets."""
+    """The people behind groups, roles and names, as one transaction has found them: a batch tells the same of many tickets."""
 
 
 def _addresses(tx: Tx, statement: Prepared, key: Value) -> list[str]:
